@@ -1,0 +1,1 @@
+"""What is required, and how it is shown to be so."""

@@ -1,0 +1,1 @@
+"""What IHE and HL7 ask: translation and rules, no storage."""

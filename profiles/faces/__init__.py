@@ -1,0 +1,1 @@
+"""The wires: how each protocol is read and written, ignorant of any profile."""

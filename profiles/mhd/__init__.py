@@ -1,0 +1,1 @@
+"""Mobile access to Health Documents (IHE MHD 4.2)."""

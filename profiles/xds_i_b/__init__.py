@@ -1,0 +1,1 @@
+"""Cross-Enterprise Document Sharing for Imaging (RAD TF-1, 18)."""

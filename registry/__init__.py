@@ -1,0 +1,1 @@
+"""The Document Registry actor: what is known, and who may find it."""

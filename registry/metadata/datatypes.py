@@ -1,0 +1,201 @@
+"""HL7 v2 data types as XDS metadata writes them (ITI TF-3, table 4.2.3.1.7-2).
+
+Metadata keeps its values as the text that was sent, so that nothing is lost; these types read that text. `parse`
+raises ValueError with a reason that a sender can act upon; `str()` gives the canonical text back.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Self
+
+OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
+UUID_URN = re.compile(r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+DTM_DIGITS = re.compile(r"[0-9]{4}(?:[0-9]{2}){0,5}")
+DTM_LENGTHS = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+
+
+def is_oid(text: str) -> bool:
+    """True for an OID of at most 64 characters (ITI TF-3, table 4.2.3.1.7-2; first arcs 0, 1 and 2 are all allowed)."""
+    return len(text) <= 64 and OID.fullmatch(text) is not None
+
+
+def uuid_urn(text: str) -> str | None:
+    """`urn:uuid:...` in lower case, or None when `text` is a symbolic id (ITI TF-3, 4.2.3.1.6)."""
+    lowered = text.lower()
+    return lowered if UUID_URN.fullmatch(lowered) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Cx:
+    """An identifier and the authority that assigned it: `id^^^&oid&ISO`. Never a bare number."""
+
+    value: str
+    authority: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From CX text.
+
+        Raises:
+            ValueError: no id, no universal authority id, authority type not ISO, or other components used.
+        """
+        components = text.split("^")
+        if not components[0].strip():
+            raise ValueError("the identifier before the first ^ is empty")
+        authority = components[3] if len(components) > 3 else ""
+        if any(components[i] for i in range(len(components)) if i not in (0, 3, 4)):
+            raise ValueError("components other than 1, 4 and 5 must be empty")
+        namespace, _, rest = authority.partition("&")
+        oid, _, kind = rest.partition("&")
+        if not is_oid(oid):
+            raise ValueError("the assigning authority must be written ^^^&OID&ISO")
+        if kind != "ISO":
+            raise ValueError("the assigning authority's type must be ISO")
+        if namespace:
+            raise ValueError("the assigning authority's namespace must be empty")
+        return cls(components[0], oid)
+
+    def __str__(self) -> str:
+        return f"{self.value}^^^&{self.authority}&ISO"
+
+
+@dataclass(frozen=True, slots=True)
+class Cxi:
+    """An identifier of a named kind, as referenceIdList holds it: `id^^^&oid&ISO^kind` (ITI TF-3, 4.2.3.2.28).
+
+    `authority` is an OID, another universal id, a namespace, or empty: real senders leave it out.
+    """
+
+    value: str
+    authority: str
+    kind: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From CXi text.
+
+        Raises:
+            ValueError: no id, or no kind in component 5.
+        """
+        components = text.split("^")
+        if not components[0]:
+            raise ValueError("the identifier before the first ^ is empty")
+        kind = components[4] if len(components) > 4 else ""
+        if not kind:
+            raise ValueError("component 5, the kind of identifier, is required")
+        parts = (components[3] + "&&").split("&")
+        return cls(components[0], parts[1] or parts[0], kind)
+
+    def __str__(self) -> str:
+        authority = f"&{self.authority}&ISO" if is_oid(self.authority) else self.authority
+        return f"{self.value}^^^{authority}^{self.kind}"
+
+
+@dataclass(frozen=True, slots=True)
+class Xcn:
+    """A person: id, family and given names, and the id's authority (ITI TF-3, table 4.2.3.1.7-2)."""
+
+    id: str
+    family: str
+    given: str
+    authority: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From XCN text.
+
+        Raises:
+            ValueError: neither id nor family name.
+        """
+        parts = (text + "^" * 9).split("^")
+        if not parts[0] and not parts[1]:
+            raise ValueError("a person needs an id or a family name")
+        return cls(parts[0], parts[1], parts[2], (parts[8] + "&&").split("&")[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Xon:
+    """An organisation: its name, and its id (component 10), which is an OID or is assigned by one (component 6)."""
+
+    name: str
+    id: str
+    authority: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From XON text.
+
+        Raises:
+            ValueError: no name.
+        """
+        parts = (text + "^" * 10).split("^")
+        if not parts[0]:
+            raise ValueError("an organisation needs a name")
+        return cls(parts[0], parts[9], (parts[5] + "&&").split("&")[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Dtm:
+    """A UTC time of stated precision, `YYYY[MM[DD[hh[mm[ss]]]]]` (ITI TF-3, table 4.2.3.1.7-2)."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From DTM text.
+
+        Raises:
+            ValueError: not 4 to 14 digits in pairs, or no such date.
+        """
+        if DTM_DIGITS.fullmatch(text) is None:
+            raise ValueError("a time is written YYYY[MM[DD[hh[mm[ss]]]]], digits alone, in UTC")
+        try:
+            datetime.strptime(text, DTM_LENGTHS[len(text)])
+        except ValueError:
+            raise ValueError("there is no such date or time") from None
+        return cls(text)
+
+    @classmethod
+    def of(cls, moment: datetime) -> Self:
+        """To the second, from an aware datetime."""
+        return cls(moment.astimezone(UTC).strftime("%Y%m%d%H%M%S"))
+
+    @property
+    def first(self) -> str:
+        """The earliest second it can mean, 14 digits."""
+        return self.text + "00000101000000"[len(self.text) :]
+
+    @property
+    def last(self) -> str:
+        """The latest second it can mean, 14 digits."""
+        padded = self.text
+        if len(padded) < 6:
+            padded += "12"
+        if len(padded) < 8:
+            year, month = int(padded[:4]), int(padded[4:6])
+            following = datetime(year + month // 12, month % 12 + 1, 1) if year < 9999 else datetime(9999, 12, 31)
+            padded = (following - timedelta(days=1)).strftime("%Y%m%d")
+        return padded + "235959"[len(padded) - 8 :]
+
+    def fhir(self) -> str:
+        """FHIR date or dateTime of the same precision; hours without minutes become whole minutes, as FHIR needs them."""
+        t = self.text
+        if len(t) <= 8:
+            return "-".join(p for p in (t[:4], t[4:6], t[6:8]) if p)
+        return f"{t[:4]}-{t[4:6]}-{t[6:8]}T{t[8:10]}:{t[10:12] or '00'}:{t[12:14] or '00'}Z"
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def offset_of(text: str) -> timezone:
+    """A DICOM Timezone Offset From UTC, `+0100` (PS3.3 C.12.1.1.8).
+
+    Raises:
+        ValueError: not sign, hours and minutes.
+    """
+    if re.fullmatch(r"[+-](0[0-9]|1[0-4])[0-5][0-9]", text) is None:
+        raise ValueError("a time zone offset is written +hhmm or -hhmm")
+    minutes = int(text[1:3]) * 60 + int(text[3:])
+    return timezone(timedelta(minutes=-minutes if text[0] == "-" else minutes))

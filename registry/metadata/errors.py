@@ -1,0 +1,110 @@
+"""What can be wrong with a message, said once for every wire.
+
+An error code is a row: its name in the book (ITI TF-3, table 4.2.4.1-2), its HTTP status, its FHIR issue type and
+its meaning. SOAP renders the name, FHIR the issue, DICOMweb the status; none invents a code.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum, unique
+from typing import NamedTuple
+
+
+class Meaning(NamedTuple):
+    """`status`: HTTP status. `issue`: FHIR R4 issue-type. `text`: the meaning in one sentence."""
+
+    status: int
+    issue: str
+    text: str
+
+
+@unique
+class ErrorCode(Enum):
+    """One row an error; the member's name is what goes on the wire."""
+
+    # fmt: off
+    XDSMissingDocument = Meaning(400, "required", "Metadata is there, its document is not.")
+    XDSMissingDocumentMetadata = Meaning(400, "required", "A document is there, its metadata is not.")
+    XDSRegistryNotAvailable = Meaning(503, "transient", "The repository cannot reach its registry.")
+    XDSRegistryError = Meaning(500, "exception", "The registry failed, or cannot read the question.")
+    XDSRepositoryError = Meaning(500, "exception", "The repository failed, or cannot read the request.")
+    XDSRegistryDuplicateUniqueIdInMessage = Meaning(400, "duplicate", "One uniqueId occurs twice in this submission.")
+    XDSRepositoryDuplicateUniqueIdInMessage = Meaning(400, "duplicate", "One uniqueId occurs twice in this submission, seen by the repository.")
+    XDSDuplicateUniqueIdInRegistry = Meaning(409, "duplicate", "The uniqueId of a SubmissionSet or Folder is registered already.")
+    XDSNonIdenticalHash = Meaning(409, "conflict", "The document's uniqueId is registered already, with another hash.")
+    XDSNonIdenticalSize = Meaning(409, "conflict", "The document's uniqueId is registered already, with another size.")
+    XDSRegistryBusy = Meaning(503, "throttled", "The registry has too much to do; try again.")
+    XDSRepositoryBusy = Meaning(503, "throttled", "The repository has too much to do; try again.")
+    XDSRegistryOutOfResources = Meaning(507, "no-store", "The registry has no room left.")
+    XDSRepositoryOutOfResources = Meaning(507, "no-store", "The repository has no room left.")
+    XDSRegistryMetadataError = Meaning(422, "invariant", "The metadata breaks a rule, found by the registry.")
+    XDSRepositoryMetadataError = Meaning(422, "invariant", "The metadata breaks a rule, found by the repository.")
+    XDSTooManyResults = Meaning(403, "too-costly", "The answer would be larger than this registry allows.")
+    XDSExtraMetadataNotSaved = Meaning(200, "informational", "Extra metadata was not kept.")
+    XDSUnknownPatientId = Meaning(422, "not-found", "The patient is not known here.")
+    XDSPatientIdDoesNotMatch = Meaning(422, "business-rule", "Objects that must share one patient do not.")
+    XDSUnknownStoredQuery = Meaning(400, "not-supported", "The query id is not known here.")
+    XDSStoredQueryMissingParam = Meaning(400, "required", "A required query parameter is missing.")
+    XDSStoredQueryParamNumber = Meaning(400, "structure", "A query parameter has too many values, or excludes another.")
+    XDSResultNotSinglePatient = Meaning(400, "business-rule", "The answer would hold objects of several patients.")
+    XDSRegistryDeprecatedDocumentError = Meaning(422, "business-rule", "The submission refers to a deprecated document.")
+    XDSUnknownRepositoryId = Meaning(404, "not-found", "The repositoryUniqueId is not this repository's.")
+    XDSDocumentUniqueIdError = Meaning(404, "not-found", "No document has this uniqueId here.")
+    InvalidDocumentContent = Meaning(422, "invalid", "The document does not fit its metadata.")
+    # Not of the book's table: what a DICOM or HTTP face refuses before any metadata rule is reached.
+    InvalidRequest = Meaning(400, "invalid", "The request cannot be read.")
+    NotFound = Meaning(404, "not-found", "There is nothing here by this name.")
+    Gone = Meaning(410, "deleted", "What was here is withdrawn.")
+    NotAcceptable = Meaning(406, "not-supported", "None of the forms asked for can be given.")
+    TooLarge = Meaning(413, "too-long", "The message is larger than this server allows.")
+    UnsupportedMediaType = Meaning(415, "not-supported", "The message is of a kind that this door does not take.")
+    Forbidden = Meaning(403, "forbidden", "This is not allowed to the caller.")
+    DicomUnreadable = Meaning(400, "structure", "The bytes are not a DICOM object that can be kept.")
+    DicomConflict = Meaning(409, "conflict", "The object contradicts what is stored already.")
+    # fmt: on
+
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+        return self.value.status
+
+    @property
+    def issue(self) -> str:
+        """FHIR R4 issue-type code."""
+        return self.value.issue
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong: what, where, and which sentence of which book says so.
+
+    `where` names the object and the attribute as their sender knows them (`Document01.creationTime`), `text` is for
+    the person who must mend it, `source` is book and section. A warning lets the message pass.
+    """
+
+    code: ErrorCode
+    where: str
+    text: str
+    source: str
+    warning: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.text} ({self.source})" if self.where else f"{self.text} ({self.source})"
+
+
+class Rejected(Exception):
+    """A request that cannot be done, with everything that is wrong with it; each face renders the findings its way."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings: Sequence[Finding] = tuple(findings)
+        super().__init__("; ".join(map(str, self.findings)))
+
+    @classmethod
+    def because(cls, code: ErrorCode, where: str, text: str, source: str) -> "Rejected":
+        """A rejection with a single finding."""
+        return cls([Finding(code, where, text, source)])
+
+    @property
+    def status(self) -> int:
+        """HTTP status of the gravest finding."""
+        return max((f.code.status for f in self.findings if not f.warning), default=500)

@@ -1,0 +1,184 @@
+"""Every URN, UUID and OID of the Technical Framework that the product speaks, one enumeration a table of the book.
+
+No other file holds such a literal: a reader who meets a name here finds its meaning in the book by its comment, and a
+test walks the tree to keep it so.
+"""
+
+from enum import StrEnum, unique
+
+
+@unique
+class ObjectType(StrEnum):
+    """ebRIM objectType and RegistryPackage classification nodes (ITI TF-3, 4.2.5.1)."""
+
+    STABLE_DOCUMENT = "urn:uuid:7edca82f-054d-47f2-a032-9b2a5b5186c1"
+    ON_DEMAND_DOCUMENT = "urn:uuid:34268e47-fdf5-41a6-ba33-82133c465248"
+    SUBMISSION_SET = "urn:uuid:a54d6aa5-d40d-43f9-88c5-b4633d873bdd"
+    FOLDER = "urn:uuid:d9d542f3-6cc4-48b6-8870-ea235fbc94c2"
+    REGISTRY_PACKAGE = "urn:oasis:names:tc:ebxml-regrep:ObjectType:RegistryObject:RegistryPackage"
+    ASSOCIATION = "urn:oasis:names:tc:ebxml-regrep:ObjectType:RegistryObject:Association"
+    CLASSIFICATION = "urn:oasis:names:tc:ebxml-regrep:ObjectType:RegistryObject:Classification"
+    EXTERNAL_IDENTIFIER = "urn:oasis:names:tc:ebxml-regrep:ObjectType:RegistryObject:ExternalIdentifier"
+
+
+@unique
+class ClassificationScheme(StrEnum):
+    """classificationScheme of each coded or structured attribute (ITI TF-3, 4.2.5.2)."""
+
+    DOCUMENT_AUTHOR = "urn:uuid:93606bcf-9494-43ec-9b4e-a7748d1a838d"
+    CLASS_CODE = "urn:uuid:41a5887f-8865-4c09-adf7-e362475b143a"
+    CONFIDENTIALITY_CODE = "urn:uuid:f4f85eac-e6cb-4883-b524-f2705394840f"
+    EVENT_CODE = "urn:uuid:2c6b8cb7-8b2a-4051-b291-b1ae6a575ef4"
+    FORMAT_CODE = "urn:uuid:a09d5840-386c-46f2-b5ad-9c3699a4309d"
+    HEALTHCARE_FACILITY_TYPE_CODE = "urn:uuid:f33fb8ac-18af-42cc-ae0e-ed0b0bdb91e1"
+    PRACTICE_SETTING_CODE = "urn:uuid:cccf5598-8b07-4b77-a05e-ae952c785ead"
+    TYPE_CODE = "urn:uuid:f0306f51-975f-434e-a61c-c59651d33983"
+    DOCUMENT_LIMITED_METADATA = "urn:uuid:ab9b591b-83ab-4d03-8f5d-f93b1fb92e85"
+    SUBMISSION_SET_AUTHOR = "urn:uuid:a7058bb9-b4e4-4307-ba5b-e3f0ab85e12d"
+    CONTENT_TYPE_CODE = "urn:uuid:aa543740-bdda-424e-8c96-df4873be8500"
+    SUBMISSION_SET_LIMITED_METADATA = "urn:uuid:5003a9db-8d8d-49e6-bf0c-990e34ac7707"
+    FOLDER_CODE = "urn:uuid:1ba97051-7806-41a8-a48b-8fce7af683c5"
+    FOLDER_LIMITED_METADATA = "urn:uuid:2c144a76-29a9-4b7c-af54-b25409fe7d03"
+    ASSOCIATION_DOCUMENTATION = "urn:uuid:abd807a3-4432-4053-87b4-fd82c643d1f3"
+
+
+@unique
+class IdentificationScheme(StrEnum):
+    """identificationScheme of each ExternalIdentifier (ITI TF-3, 4.2.5.2)."""
+
+    DOCUMENT_PATIENT_ID = "urn:uuid:58a6f841-87b3-4a3e-92fd-a8ffeff98427"
+    DOCUMENT_UNIQUE_ID = "urn:uuid:2e82c1f6-a085-4c72-9da3-8640a32e42ab"
+    SUBMISSION_SET_PATIENT_ID = "urn:uuid:6b5aea1a-874d-4603-a4bc-96a0a7b38446"
+    SUBMISSION_SET_SOURCE_ID = "urn:uuid:554ac39e-e3fe-47fe-b233-965d2a147832"
+    SUBMISSION_SET_UNIQUE_ID = "urn:uuid:96fdda7c-d067-4183-912e-bf5ee74998a8"
+    FOLDER_PATIENT_ID = "urn:uuid:f64ffdf0-4b97-4e06-b79f-a52b38ec2f8a"
+    FOLDER_UNIQUE_ID = "urn:uuid:75df8f67-9973-4fbe-a900-df66cefecc5a"
+
+
+@unique
+class AssociationType(StrEnum):
+    """ITI TF-3, 4.2.2 table 4.2.2-1; the last three belong to Metadata Update (4.2.2.1)."""
+
+    HAS_MEMBER = "urn:oasis:names:tc:ebxml-regrep:AssociationType:HasMember"
+    RPLC = "urn:ihe:iti:2007:AssociationType:RPLC"
+    APND = "urn:ihe:iti:2007:AssociationType:APND"
+    XFRM = "urn:ihe:iti:2007:AssociationType:XFRM"
+    XFRM_RPLC = "urn:ihe:iti:2007:AssociationType:XFRM_RPLC"
+    SIGNS = "urn:ihe:iti:2007:AssociationType:signs"
+    IS_SNAPSHOT_OF = "urn:ihe:iti:2010:AssociationType:IsSnapshotOf"
+    UPDATE_AVAILABILITY_STATUS = "urn:ihe:iti:2010:AssociationType:UpdateAvailabilityStatus"
+    SUBMIT_ASSOCIATION = "urn:ihe:iti:2010:AssociationType:SubmitAssociation"
+
+
+@unique
+class Status(StrEnum):
+    """availabilityStatus (ITI TF-3, 4.2.3.2.2)."""
+
+    APPROVED = "urn:oasis:names:tc:ebxml-regrep:StatusType:Approved"
+    DEPRECATED = "urn:oasis:names:tc:ebxml-regrep:StatusType:Deprecated"
+
+
+@unique
+class ResponseStatus(StrEnum):
+    """ITI TF-3, 4.2.4.2; PartialSuccess is IHE's own and has IHE's prefix."""
+
+    SUCCESS = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:Success"
+    FAILURE = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:Failure"
+    PARTIAL_SUCCESS = "urn:ihe:iti:2007:ResponseStatusType:PartialSuccess"
+
+
+@unique
+class Severity(StrEnum):
+    """ITI TF-3, 4.2.4.1."""
+
+    ERROR = "urn:oasis:names:tc:ebxml-regrep:ErrorSeverityType:Error"
+    WARNING = "urn:oasis:names:tc:ebxml-regrep:ErrorSeverityType:Warning"
+
+
+@unique
+class ReferenceIdType(StrEnum):
+    """CXi.5, the kinds of identifier in referenceIdList (ITI TF-3, 4.2.3.2.28 and table 4.2.3.1.7-2)."""
+
+    UNIQUE_ID = "urn:ihe:iti:xds:2013:uniqueId"
+    ACCESSION = "urn:ihe:iti:xds:2013:accession"
+    REFERRAL = "urn:ihe:iti:xds:2013:referral"
+    ORDER = "urn:ihe:iti:xds:2013:order"
+    WORKFLOW_INSTANCE_ID = "urn:ihe:iti:xdw:2013:workflowInstanceId"
+    ENCOUNTER_ID = "urn:ihe:iti:xds:2015:encounterId"
+    STUDY_INSTANCE_UID = "urn:ihe:iti:xds:2016:studyInstanceUID"
+
+
+@unique
+class SlotName(StrEnum):
+    """Slots whose names are URNs rather than words (ITI TF-3, 4.2.3.2 and 4.2.5)."""
+
+    REFERENCE_ID_LIST = "urn:ihe:iti:xds:2013:referenceIdList"
+    DOCUMENT_AVAILABILITY = "urn:ihe:iti:xds:2010:DocumentAvailability"
+
+
+@unique
+class StoredQueryId(StrEnum):
+    """AdhocQuery/@id of the stored queries (ITI TF-2, 3.18.4.1.2.4)."""
+
+    FIND_DOCUMENTS = "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d"
+    FIND_DOCUMENTS_BY_REFERENCE_ID = "urn:uuid:12941a89-e02e-4be5-967c-ce4bfc8fe492"
+    # dcm4che's constant lacks a dash; its products are in the field, so the registry knows both spellings.
+    FIND_DOCUMENTS_BY_REFERENCE_ID_DCM4CHE = "urn:uuid:12941a89-e02e-4be5-967cce4bfc8fe492"
+    GET_DOCUMENTS = "urn:uuid:5c4f972b-d56b-40ac-a5fc-c8ca9b40b9d4"
+    GET_ASSOCIATIONS = "urn:uuid:a7ae438b-4bc2-4642-93e9-be891f7bb155"
+    GET_SUBMISSION_SET_AND_CONTENTS = "urn:uuid:e8e3cb2c-e39c-46b9-99e4-c12f57260b83"
+
+
+@unique
+class Action(StrEnum):
+    """wsa:Action of each SOAP request; the answer's is `.response` (ITI TF-2 3.18, 3.41-3.43; RAD TF-2 4.69)."""
+
+    REGISTRY_STORED_QUERY = "urn:ihe:iti:2007:RegistryStoredQuery"
+    REGISTER_DOCUMENT_SET = "urn:ihe:iti:2007:RegisterDocumentSet-b"
+    PROVIDE_AND_REGISTER_DOCUMENT_SET = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
+    RETRIEVE_DOCUMENT_SET = "urn:ihe:iti:2007:RetrieveDocumentSet"
+    RETRIEVE_IMAGING_DOCUMENT_SET = "urn:ihe:rad:2009:RetrieveImagingDocumentSet"
+
+    @property
+    def response(self) -> str:
+        """The answer's action: `...Response`, but RAD-69 answers with ITI-43's (RAD TF-2, 4.69.5)."""
+        asked = Action.RETRIEVE_DOCUMENT_SET if self is Action.RETRIEVE_IMAGING_DOCUMENT_SET else self
+        return f"{asked}Response"
+
+
+@unique
+class FormatCode(StrEnum):
+    """Format codes of imaging documents (RAD TF-3 4.68; scheme in `CodingScheme`)."""
+
+    KOS_MANIFEST = "1.2.840.10008.5.1.4.1.1.88.59"
+    PDF_REPORT = "urn:ihe:rad:PDF"
+    TEXT_REPORT = "urn:ihe:rad:TEXT"
+    CDA_REPORT = "urn:ihe:rad:CDA:ImagingReportStructuredHeadings:2013"
+
+
+@unique
+class CodingScheme(StrEnum):
+    """OIDs of the coding schemes that the product itself writes; the affinity domain adds its own by settings."""
+
+    DICOM_UID_REGISTRY = "1.2.840.10008.2.6.1"
+    DICOM_CONTROLLED_TERMINOLOGY = "1.2.840.10008.2.16.4"
+    IHE_FORMAT_CODES = "1.3.6.1.4.1.19376.1.2.3"
+    IHE_RAD_FORMAT_CODES = "1.3.6.1.4.1.19376.1.2.7.1"
+    LOINC = "2.16.840.1.113883.6.1"
+    SNOMED_CT = "2.16.840.1.113883.6.96"
+    CONFIDENTIALITY = "2.16.840.1.113883.5.25"
+
+
+@unique
+class Namespace(StrEnum):
+    """XML namespaces of the messages (ITI TF-2 Appendix V; RAD TF-2, 4.69)."""
+
+    SOAP = "http://www.w3.org/2003/05/soap-envelope"
+    ADDRESSING = "http://www.w3.org/2005/08/addressing"
+    XOP = "http://www.w3.org/2004/08/xop/include"
+    RIM = "urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0"
+    LCM = "urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0"
+    QUERY = "urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0"
+    RS = "urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0"
+    XDS_B = "urn:ihe:iti:xds-b:2007"
+    XDS_I_B = "urn:ihe:rad:xdsi-b:2009"

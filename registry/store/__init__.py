@@ -1,0 +1,1 @@
+"""SQLAlchemy Core tables of the registry, and its questions as SQL."""

@@ -1,0 +1,1 @@
+"""The Document Repository actor and the backing image repository: bytes and images."""

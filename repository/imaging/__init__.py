@@ -1,0 +1,1 @@
+"""DICOM: the bounded scanner, the study index, manifests, publishing."""

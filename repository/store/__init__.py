@@ -1,0 +1,1 @@
+"""Where the repository keeps bytes and rows."""
