@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 
 class Meaning(NamedTuple):
-    """`status`: HTTP status. `issue`: FHIR R4 issue-type. `text`: the meaning in one sentence."""
+    """`status`: HTTP status. `issue`: FHIR R4 issue-type. `text`: the meaning in one sentence. `wire`: when not the name."""
 
     status: int
     issue: str
     text: str
+    wire: str = ""
 
 
 @unique
@@ -51,6 +52,7 @@ class ErrorCode(Enum):
     XDSUnknownRepositoryId = Meaning(404, "not-found", "The repositoryUniqueId is not this repository's.")
     XDSDocumentUniqueIdError = Meaning(404, "not-found", "No document has this uniqueId here.")
     InvalidDocumentContent = Meaning(422, "invalid", "The document does not fit its metadata.")
+    WadoTransferSyntax = Meaning(406, "not-supported", "The instance is not available in an asked-for transfer syntax.", "urn:dicom:wado:0007")
     # Not of the book's table: what a DICOM or HTTP face refuses before any metadata rule is reached.
     InvalidRequest = Meaning(400, "invalid", "The request cannot be read.")
     NotFound = Meaning(404, "not-found", "There is nothing here by this name.")
@@ -67,6 +69,11 @@ class ErrorCode(Enum):
     def status(self) -> int:
         """HTTP status."""
         return self.value.status
+
+    @property
+    def wire(self) -> str:
+        """The code as RegistryError/@errorCode has it."""
+        return self.value.wire or self.name
 
     @property
     def issue(self) -> str:

@@ -174,6 +174,7 @@ class Namespace(StrEnum):
     """XML namespaces of the messages (ITI TF-2 Appendix V; RAD TF-2, 4.69)."""
 
     SOAP = "http://www.w3.org/2003/05/soap-envelope"
+    SECURITY = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
     ADDRESSING = "http://www.w3.org/2005/08/addressing"
     XOP = "http://www.w3.org/2004/08/xop/include"
     RIM = "urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0"
@@ -182,3 +183,59 @@ class Namespace(StrEnum):
     RS = "urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0"
     XDS_B = "urn:ihe:iti:xds-b:2007"
     XDS_I_B = "urn:ihe:rad:xdsi-b:2009"
+    WSDL = "http://schemas.xmlsoap.org/wsdl/"
+    WSDL_SOAP12 = "http://schemas.xmlsoap.org/wsdl/soap12/"
+    WSDL_ADDRESSING = "http://www.w3.org/2006/05/addressing/wsdl"
+    XML_SCHEMA = "http://www.w3.org/2001/XMLSchema"
+    NATIVE_DICOM = "http://dicom.nema.org/PS3.19/models/NativeDICOM"
+
+
+@unique
+class FhirSystem(StrEnum):
+    """URIs that FHIR names identifiers and coding schemes by (FHIR R4, 2.24 and 4.3; MHD and MADO, content)."""
+
+    URI = "urn:ietf:rfc:3986"
+    DICOM_UID = "urn:dicom:uid"
+    OID_PREFIX = "urn:oid:"
+    UUID_PREFIX = "urn:uuid:"
+    LOINC = "http://loinc.org"
+    SNOMED_CT = "http://snomed.info/sct"
+    DICOM = "http://dicom.nema.org/resources/ontology/DCM"
+    DICOM_UID_REGISTRY = "http://dicom.nema.org/resources/ontology/DCMUID"
+    IHE_FORMAT_CODES = "http://ihe.net/fhir/ihe.formatcode.fhir/CodeSystem/formatcode"
+    CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+    IDENTIFIER_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0203"
+    DIAGNOSTIC_SERVICE = "http://terminology.hl7.org/CodeSystem/v2-0074"
+    ENDPOINT_CONNECTION = "http://terminology.hl7.org/CodeSystem/endpoint-connection-type"
+    ENDPOINT_PAYLOAD = "http://terminology.hl7.org/CodeSystem/endpoint-payload-type"
+    MHD_IDENTIFIER_TYPE = "https://profiles.ihe.net/ITI/MHD/CodeSystem/IHE.MHD.MHDIdentifierType"
+    ERROR_CODE = "urn:openxdsi:error-code"
+    PERSONNUMMER = "http://electronichealth.se/identifier/personnummer"
+    SAMORDNINGSNUMMER = "http://electronichealth.se/identifier/samordningsnummer"
+
+
+@unique
+class FhirExtension(StrEnum):
+    """Extensions of FHIR resources that the product writes."""
+
+    ABSENT_REASON = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+    HOME_COMMUNITY_ID = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/ihe-HomeCommunityId"
+    MODALITY = "http://hl7.org/fhir/5.0/StructureDefinition/extension-DocumentReference.modality"
+    NUMBER_OF_FRAMES = "https://profiles.ihe.net/RAD/MADO/StructureDefinition/MadoNumberOfFrames"
+    RETRIEVE_LOCATION_UID = "https://profiles.ihe.net/RAD/MADO/StructureDefinition/MadoRetrieveLocationUIDExtension"
+
+
+@unique
+class PatientAuthority(StrEnum):
+    """Assigning authorities of national identities that FHIR has other URIs for (HL7 Sweden, base profiles)."""
+
+    PERSONNUMMER = "1.2.752.129.2.1.3.1"
+    SAMORDNINGSNUMMER = "1.2.752.129.2.1.3.3"
+
+
+@unique
+class Arc(StrEnum):
+    """OID arcs below which ids are made: by UUID (ITU-T X.667), and for the invented hospitals of the demonstration."""
+
+    UUID = "2.25"
+    DEMONSTRATION_HOSPITALS = "1.2.752.129.2.9.100"

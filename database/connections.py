@@ -1,0 +1,145 @@
+"""Driver connections of the two engines, as durable and as strict as the product promises.
+
+SQLite: WAL with synchronous FULL, so that a commit survives a loss of power, and one writer at a time. PostgreSQL:
+synchronous commit, short time-outs, binary results.
+"""
+
+import json
+import os
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import psycopg
+from sqlalchemy import URL
+
+Row = tuple[Any, ...]
+
+
+class Connection(Protocol):
+    """One driver connection; `run` gives the rows, or none for a statement that returns none."""
+
+    def run(self, sql: str, params: Mapping[str, Any]) -> list[Row]: ...
+    def run_many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None: ...
+    def count(self, sql: str, params: Mapping[str, Any]) -> int: ...
+    def begin(self) -> None: ...
+    def commit(self) -> None: ...
+    def rollback(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class SqliteConnection:
+    """The embedded engine; transactions begin IMMEDIATE, so that a writer waits before it reads, not after."""
+
+    def __init__(self, url: URL) -> None:
+        self._raw = sqlite3.connect(str(url.database), timeout=5.0, isolation_level=None, check_same_thread=False)
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "busy_timeout=5000",
+            "cache_size=-65536",
+            "mmap_size=268435456",
+        ):
+            self._raw.execute(f"PRAGMA {pragma}")
+
+    def run(self, sql: str, params: Mapping[str, Any]) -> list[Row]:
+        return self._raw.execute(sql, _for_sqlite(params)).fetchall()
+
+    def run_many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        self._raw.executemany(sql, rows)
+
+    def count(self, sql: str, params: Mapping[str, Any]) -> int:
+        return self._raw.execute(sql, _for_sqlite(params)).rowcount
+
+    def begin(self) -> None:
+        self._raw.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        self._raw.execute("COMMIT")
+
+    def rollback(self) -> None:
+        if self._raw.in_transaction:
+            self._raw.execute("ROLLBACK")
+
+    def close(self) -> None:
+        self._raw.close()
+
+
+class PostgresConnection:
+    """A region's engine."""
+
+    def __init__(self, url: URL) -> None:
+        self._raw = psycopg.connect(
+            url.set(drivername="postgresql").render_as_string(hide_password=False),
+            autocommit=True,
+            prepare_threshold=1,
+            connect_timeout=2,
+            options="-c statement_timeout=5000 -c idle_in_transaction_session_timeout=10000 -c synchronous_commit=on"
+            " -c jit=off",
+        )
+        self._cursor = self._raw.cursor(binary=True)
+
+    def run(self, sql: str, params: Mapping[str, Any]) -> list[Row]:
+        cursor = self._cursor.execute(sql, params)
+        return cursor.fetchall() if cursor.description else []
+
+    def run_many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        if len(rows) == 1:
+            self._cursor.execute(sql, rows[0])
+        else:
+            self._cursor.executemany(sql, rows)
+
+    def count(self, sql: str, params: Mapping[str, Any]) -> int:
+        return self._cursor.execute(sql, params).rowcount
+
+    def begin(self) -> None:
+        self._cursor.execute("BEGIN")
+
+    def commit(self) -> None:
+        self._cursor.execute("COMMIT")
+
+    def rollback(self) -> None:
+        if not self._raw.closed and self._raw.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            self._cursor.execute("ROLLBACK")
+
+    def close(self) -> None:
+        self._raw.close()
+
+
+def _for_sqlite(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Lists become JSON arrays, which `any_of` unfolds: SQLite has no array parameter."""
+    if any(type(value) is list for value in params.values()):
+        return {name: json.dumps(value) if type(value) is list else value for name, value in params.items()}
+    return params
+
+
+def connect(url: URL) -> Connection:
+    """A new connection to the database that `url` names (`sqlite` or `postgresql`)."""
+    return SqliteConnection(url) if url.get_backend_name() == "sqlite" else PostgresConnection(url)
+
+
+class Pool:
+    """Idle connections of this process; a child after fork starts with none, since sockets must not be shared."""
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+        self._idle: list[Connection] = []
+        self._owner = os.getpid()
+
+    def take(self) -> tuple[Connection, bool]:
+        """A connection, and whether it is fresh."""
+        if self._owner != os.getpid():
+            self._idle, self._owner = [], os.getpid()
+        try:
+            return self._idle.pop(), False
+        except IndexError:
+            return connect(self._url), True
+
+    def give_back(self, connection: Connection) -> None:
+        """Keep it for the next."""
+        self._idle.append(connection)
+
+    def close(self) -> None:
+        """Close what is idle."""
+        while self._idle:
+            self._idle.pop().close()

@@ -1,0 +1,73 @@
+"""What `xdsi serve` prints when it is ready: where it listens, who it is, and three commands to try."""
+
+from rich.console import Console
+from rich.table import Table
+
+from profiles.settings import Settings
+
+NOT_HERE = "not in this release"
+
+
+def addresses(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """What can be reached, and where."""
+    base = settings.base_url
+    return (
+        ("home page", f"{base}/"),
+        ("FHIR R4", f"{base}/fhir"),
+        ("DICOMweb", f"{base}/dicomweb"),
+        ("XDS registry (SOAP)", f"{base}/xds/registry?wsdl"),
+        ("XDS repository (SOAP)", f"{base}/xds/repository?wsdl"),
+        ("imaging source (SOAP)", f"{base}/xds/imaging?wsdl"),
+        ("for who configures a peer", f"{base}/conformance/system"),
+        ("DICOM", NOT_HERE),
+        ("HL7 v2 MLLP", NOT_HERE),
+    )
+
+
+def identities(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """The OIDs and names that peers must know."""
+    domain = settings.affinity_domain
+    return (
+        ("home community", domain.home_community_id),
+        ("repository unique id", domain.repository_unique_id),
+        ("retrieve location UID", domain.retrieve_location_uid),
+        ("patient authorities", ", ".join(domain.patient_authorities)),
+        ("AE title", settings.ae_title),
+    )
+
+
+def commands(settings: Settings) -> tuple[str, ...]:
+    """Three commands that work as they stand, whatever is stored."""
+    base = settings.base_url
+    return (
+        f"curl '{base}/fhir/ImagingStudy?_count=3'",
+        f"curl -H 'Accept: application/dicom+json' '{base}/dicomweb/studies?limit=3'",
+        f"curl '{base}/conformance/system'",
+    )
+
+
+def not_spoken(settings: Settings) -> list[str]:
+    """A line of warning for each protocol that is asked for and that this release does not speak."""
+    asked = (("--dicom", "DICOM", settings.dicom), ("--mllp", "HL7 v2 over MLLP", settings.mllp))
+    return [
+        f"{flag} {address}: this release does not speak {name} yet; going on without it."
+        for flag, name, address in asked
+        if address != "off"
+    ]
+
+
+def ready(settings: Settings, part: str, with_demo: bool) -> None:
+    """Print it all, and `Ready` as the last line."""
+    console = Console(soft_wrap=True, highlight=False)
+    if part == "worker":
+        console.print("Ready: the worker is running.")
+        return
+    table = Table("", "", show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, value in (*addresses(settings), *identities(settings), ("data", str(settings.data.resolve()))):
+        table.add_row(f"[bold]{name}[/]", value)
+    console.print(table)
+    console.print("\nTo try" + (", with the demonstration region:" if with_demo else ":"))
+    for command in commands(settings):
+        console.print(f"  {command}", markup=False)
+    console.print(f"\nReady: {settings.base_url}/")
+    console.file.flush()

@@ -1,0 +1,166 @@
+"""The command `xdsi`: serve, publish, fsck, bench. What it cannot do it says in words, with exit status 2.
+
+Every command loads what it needs when it runs: `xdsi --help` is quick, and `serve` must set the folder of the shared
+counters before the metrics library is imported.
+"""
+
+import importlib.util
+import runpy
+import sys
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from pydantic import ValidationError
+
+from profiles.addresses import Refused
+from profiles.settings import Settings
+
+Extras = Callable[[], Sequence[Any]]
+WRONG_USE = 2
+FOLDER = click.Path(file_okay=False, path_type=Path)
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+STORE_OPTIONS = (
+    click.option("--data", type=FOLDER, help="Folder of the embedded stores. Default: data"),
+    click.option("--config", type=FILE, help="TOML file of settings."),
+)
+SERVE_OPTIONS = (
+    click.argument("part", type=click.Choice(("all", "web", "worker")), default="all"),
+    *STORE_OPTIONS,
+    click.option("--web", metavar="HOST:PORT", help="Address of the web server. Default: 127.0.0.1:8080"),
+    click.option("--dicom", metavar="HOST:PORT|off", help="Address of the DICOM side."),
+    click.option("--mllp", metavar="HOST:PORT|off", help="Address of the HL7 v2 side."),
+    click.option("--server", type=click.Choice(("gunicorn", "granian")), help="Web server. Default: gunicorn"),
+    click.option("--demo", is_flag=True, help="Load the demonstration region, if it is not there yet."),
+)
+
+
+def command_line(extras: Extras, *, bench: str) -> click.Group:
+    """The command group. `extras` gives the routes of packages above this one, `bench` names the benchmark's module."""
+
+    @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+    @click.version_option(package_name="openxdsi", prog_name="xdsi")
+    def cli() -> None:
+        """OpenXDS-I: an XDS-I.b registry and repository with FHIR and DICOMweb."""
+
+    @cli.command("bench", context_settings={"ignore_unknown_options": True})
+    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+    def bench_command(arguments: tuple[str, ...]) -> None:
+        """Measure speed against its floors, on this machine."""
+        _run_module(bench, arguments)
+
+    cli.add_command(_serve_command(extras))
+    cli.add_command(publish)
+    cli.add_command(fsck)
+    return cli
+
+
+def _with(options: Sequence[Any]) -> Callable[[Any], Any]:
+    def add(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+def _serve_command(extras: Extras) -> click.Command:
+    @click.command("serve")
+    @_with(SERVE_OPTIONS)
+    def serve_command(
+        part: str,
+        data: Path | None,
+        config: Path | None,
+        web: str | None,
+        dicom: str | None,
+        mllp: str | None,
+        server: str | None,
+        demo: bool,
+    ) -> None:
+        """Run the server, or one PART of it alone, until it is asked to stop."""
+        from profiles import logs
+
+        logs.configure()
+        chosen = {name: value for name, value in (("address", web), ("server", server)) if value is not None}
+        settings = settings_of(config, data=data, web=chosen or None, dicom=dicom, mllp=mllp)
+        raise SystemExit(_serve(settings, part, demo, extras))
+
+    return serve_command
+
+
+def _serve(settings: Settings, part: str, demo: bool, extras: Extras) -> int:
+    from profiles import announce, folders
+
+    for warning in announce.not_spoken(settings):
+        click.echo(f"Warning: {warning}", err=True)
+    try:
+        folders.prepare(settings, part)
+        from profiles.serve import serve
+
+        return serve(settings, part=part, with_demo=demo, extras=extras())
+    except Refused as refused:
+        _stop(str(refused))
+
+
+@click.command()
+@click.argument("study_uid")
+@_with(STORE_OPTIONS)
+def publish(study_uid: str, data: Path | None, config: Path | None) -> None:
+    """Make and register the manifest of the study STUDY_UID now, without waiting for it to come to rest."""
+    from profiles.composition import compose
+    from registry.access import Caller
+    from registry.metadata.errors import Rejected
+
+    house = compose(settings_of(config, data=data))
+    try:
+        done = house.imaging.publish(study_uid, Caller(name="xdsi publish", address="", transaction="RAD-68"))
+    except Rejected as rejected:
+        for finding in rejected.findings:
+            click.echo(str(finding), err=True)
+        raise SystemExit(1) from rejected
+    word = "is unchanged" if done.unchanged else "replaces the one before" if done.replaced else "is registered"
+    click.echo(f"The manifest {done.document_unique_id} {word}.")
+
+
+@click.command()
+@click.option("--repair", is_flag=True, help="Move orphans aside; nothing is deleted.")
+@click.option("--grace", default=60.0, show_default=True, help="Age in seconds up to which a file may be an upload.")
+@_with(STORE_OPTIONS)
+def fsck(repair: bool, grace: float, data: Path | None, config: Path | None) -> None:
+    """Compare the database with the blob store. Exit status: 0 clean, 1 mended, 2 something is wrong."""
+    from profiles import check
+
+    raise SystemExit(check.run(settings_of(config, data=data), repair=repair, grace=grace))
+
+
+def settings_of(config: Path | None, **flags: Any) -> Settings:
+    """The settings, or the end of the program with every wrong one named."""
+    try:
+        settings = Settings.load(config, **flags)
+        _ = settings.blobs
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors(include_url=False)]
+        _stop("These settings are wrong:\n" + "\n".join(f"  {line}" for line in lines))
+    except FileNotFoundError:
+        _stop(f"There is no settings file {config}.")
+    except tomllib.TOMLDecodeError as error:
+        _stop(f"The settings file {config} is not TOML: {error}")
+    except ValueError as error:
+        _stop(str(error))
+    else:
+        return settings
+
+
+def _run_module(module: str, arguments: Sequence[str]) -> None:
+    if importlib.util.find_spec(module) is None:
+        _stop(f"{module} is not part of this installation.")
+    sys.argv[1:] = arguments
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _stop(text: str) -> NoReturn:
+    click.echo(text, err=True)
+    raise SystemExit(WRONG_USE)

@@ -1,0 +1,5 @@
+"""The demonstration region: invented hospitals, patients and reports around real DICOM objects."""
+
+from profiles.demo.loading import load
+
+__all__ = ["load"]

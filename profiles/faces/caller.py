@@ -1,0 +1,10 @@
+"""Who asks, as far as HTTP tells."""
+
+from flask import Request
+
+from registry.access import Caller
+
+
+def caller_of(request: Request, transaction: str) -> Caller:
+    """The caller of one HTTP request that runs `transaction`. Nobody is authenticated on loopback, so it has no name."""
+    return Caller(name="anonymous", address=request.remote_addr or "", transaction=transaction)

@@ -1,0 +1,143 @@
+"""ebRIM 3.0 out: an object's ready body when it is registered, and the element around it when it is sent.
+
+ITI TF-3, 4.2.3 and 4.2.5. A body is everything inside the element; logicalID, version, status and home are printed
+around it, since they change (`registry.renderers`).
+"""
+
+from collections.abc import Iterable
+from html import escape
+from uuid import uuid4
+
+from profiles.faces.ebrim_tables import (
+    ASSOCIATION,
+    AUTHOR_SLOTS,
+    DOCUMENT_ENTRY,
+    FOLDER,
+    SUBMISSION_SET,
+    Card,
+    Shape,
+)
+from registry.answers import Kind, ObjectRef, StoredObject
+from registry.metadata.errors import Finding
+from registry.metadata.model import Association, Author, Code, DocumentEntry, Folder, SubmissionSet
+from registry.metadata.urn import Namespace, ObjectType, Severity, Status
+from registry.renderers import VERSION
+
+STATUS = {status.name.title(): status.value for status in Status}
+SHAPES = {DocumentEntry: DOCUMENT_ENTRY, SubmissionSet: SUBMISSION_SET, Folder: FOLDER, Association: ASSOCIATION}
+NODES = {SubmissionSet: ObjectType.SUBMISSION_SET, Folder: ObjectType.FOLDER}
+
+
+def body(thing: DocumentEntry | SubmissionSet | Folder | Association) -> bytes:
+    """The inside of a registry object's element, with `VERSION` where VersionInfo goes. UTF-8; the prefix is `rim`."""
+    shape = SHAPES[type(thing)]
+    urn = f"urn:uuid:{thing.id}"
+    parts: list[str] = []
+    for name, (attribute, card) in shape.slots.items():
+        value = getattr(thing, attribute)
+        if value:
+            parts.append(_slot(name, value if card is Card.MANY else (value,)))
+    parts.extend(_slot(name, values) for name, values in thing.extra)
+    if not isinstance(thing, Association):
+        parts += (_localized("Name", thing.title), _localized("Description", thing.comments))
+    parts.append("\0")
+    if type(thing) in NODES:
+        parts.append(_node(NODES[type(thing)], urn))
+    if not isinstance(thing, Folder | Association):
+        parts.extend(_author(shape.author, urn, author) for author in thing.authors)
+    for scheme, (attribute, card) in shape.codes.items():
+        value = getattr(thing, attribute)
+        codes = value if card is Card.MANY else (value,) if value else ()
+        parts.extend(_code(scheme, urn, code) for code in codes)
+    for scheme, (attribute, name) in shape.identifiers.items():
+        parts.append(_identifier(scheme, urn, getattr(thing, attribute) or "", name))
+    return "".join(parts).encode()
+
+
+def element(thing: StoredObject) -> bytes:
+    """A stored object's whole element."""
+    inside = thing.body.replace(VERSION, b'<rim:VersionInfo versionName="%d"/>' % thing.version, 1)
+    home = f' home="{escape(thing.home)}"' if thing.home else ""
+    common = f'id="urn:uuid:{thing.id}" lid="urn:uuid:{thing.logical_id}" status="{STATUS[thing.status]}"{home}'
+    if thing.kind is Kind.DOCUMENT_ENTRY:
+        head = f'<rim:ExtrinsicObject {common} objectType="{thing.object_type}" mimeType="{escape(thing.mime_type)}" isOpaque="false">'
+        return b"%b%b</rim:ExtrinsicObject>" % (head.encode(), inside)
+    if thing.kind is Kind.ASSOCIATION:
+        head = (
+            f'<rim:Association {common} objectType="{ObjectType.ASSOCIATION}" associationType="{thing.type}"'
+            f' sourceObject="urn:uuid:{thing.source}" targetObject="urn:uuid:{thing.target}">'
+        )
+        return b"%b%b</rim:Association>" % (head.encode(), inside)
+    head = f'<rim:RegistryPackage {common} objectType="{ObjectType.REGISTRY_PACKAGE}">'
+    return b"%b%b</rim:RegistryPackage>" % (head.encode(), inside)
+
+
+def object_ref(ref: ObjectRef) -> bytes:
+    """An ObjectRef element."""
+    home = f' home="{escape(ref.home)}"' if ref.home else ""
+    return f'<rim:ObjectRef id="urn:uuid:{ref.id}"{home}/>'.encode()
+
+
+def error_list(findings: Iterable[Finding]) -> bytes:
+    """An rs:RegistryErrorList: the text for people is in codeContext, since that is all that many products log."""
+    rows = list(findings)
+    worst = Severity.WARNING if all(f.warning for f in rows) else Severity.ERROR
+    errors = "".join(
+        f'<rs:RegistryError errorCode="{f.code.wire}" codeContext="{escape(str(f))}" location="{escape(f.where)}"'
+        f' severity="{Severity.WARNING if f.warning else Severity.ERROR}"/>'
+        for f in rows
+    )
+    return f'<rs:RegistryErrorList highestSeverity="{worst}">{errors}</rs:RegistryErrorList>'.encode()
+
+
+def registry_response(status: str, findings: Iterable[Finding] = ()) -> bytes:
+    """An rs:RegistryResponse (ITI TF-3, 4.2.4)."""
+    rows = list(findings)
+    inside = error_list(rows) if rows else b""
+    return b'<rs:RegistryResponse xmlns:rs="%b" status="%b">%b</rs:RegistryResponse>' % (
+        Namespace.RS.encode(),
+        status.encode(),
+        inside,
+    )
+
+
+def _slot(name: str, values: Iterable[str]) -> str:
+    inside = "".join(f"<rim:Value>{escape(v, quote=False)}</rim:Value>" for v in values)
+    return f'<rim:Slot name="{escape(name)}"><rim:ValueList>{inside}</rim:ValueList></rim:Slot>'
+
+
+def _localized(tag: str, text: str | None) -> str:
+    return f'<rim:{tag}><rim:LocalizedString charset="UTF-8" value="{escape(text)}"/></rim:{tag}>' if text else ""
+
+
+def _classification(scheme: str, owner: str, node: str, inside: str) -> str:
+    return (
+        f'<rim:Classification id="urn:uuid:{uuid4()}" objectType="{ObjectType.CLASSIFICATION}"'
+        f' classificationScheme="{scheme}" classifiedObject="{owner}" nodeRepresentation="{escape(node)}">'
+        f"{inside}</rim:Classification>"
+    )
+
+
+def _code(scheme: str, owner: str, code: Code) -> str:
+    inside = _slot("codingScheme", (code.scheme,)) + _localized("Name", code.display)
+    return _classification(scheme, owner, code.code, inside)
+
+
+def _author(scheme: str, owner: str, author: Author) -> str:
+    slots = ((name, getattr(author, field)) for name, field in AUTHOR_SLOTS.items())
+    return _classification(scheme, owner, "", "".join(_slot(name, values) for name, values in slots if values))
+
+
+def _identifier(scheme: str, owner: str, value: str, name: str) -> str:
+    return (
+        f'<rim:ExternalIdentifier id="urn:uuid:{uuid4()}" objectType="{ObjectType.EXTERNAL_IDENTIFIER}"'
+        f' registryObject="{owner}" identificationScheme="{scheme}" value="{escape(value)}">'
+        f'<rim:Name><rim:LocalizedString charset="UTF-8" value="{name}"/></rim:Name></rim:ExternalIdentifier>'
+    )
+
+
+def _node(kind: ObjectType, owner: str) -> str:
+    return (
+        f'<rim:Classification id="urn:uuid:{uuid4()}" objectType="{ObjectType.CLASSIFICATION}"'
+        f' classifiedObject="{owner}" classificationNode="{kind}"/>'
+    )

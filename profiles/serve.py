@@ -1,0 +1,158 @@
+"""`xdsi serve`: prepare the stores, listen, and keep the web server and the worker running.
+
+The socket is bound here, before anything is forked: a port that is taken is said at once, and a web server that has to
+be started again finds its callers still waiting in the queue. Migrations and the demonstration region run in a child of
+their own, so that no database connection is ever carried across a fork.
+"""
+
+import http.client
+import os
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from sqlalchemy.exc import OperationalError
+
+from database.migrate import NewerSchema, upgrade
+from profiles import announce, demo, logs, supervisor, worker
+from profiles.addresses import Address, Refused, at_home, listen
+from profiles.app import create_app
+from profiles.settings import Settings
+from profiles.supervisor import Part, Supervisor
+
+Extra = Callable[[Flask, Any], None]
+PARTS = ("all", "web", "worker")
+GRACE = 25  # seconds for requests under way when the server is asked to stop
+LONGEST_REQUEST_LINE = 8190  # bytes; FHIR searches are long
+GRANIAN_TARGET = "wsgi:supervised"
+
+
+class WebServer(BaseApplication):  # type: ignore[misc]
+    """gunicorn on a socket that is bound already; each of its processes makes its own application after the fork."""
+
+    def __init__(self, settings: Settings, listener: socket.socket, extras: Sequence[Extra]) -> None:
+        self._settings = settings
+        self._listener = listener
+        self._extras = extras
+        super().__init__()
+
+    def load_config(self) -> None:
+        """The settings, in gunicorn's terms."""
+        options = {
+            "bind": [f"fd://{self._listener.fileno()}"],
+            "worker_class": "gthread",
+            "workers": self._settings.web.workers,
+            "threads": self._settings.web.threads,
+            "graceful_timeout": GRACE,
+            "limit_request_line": LONGEST_REQUEST_LINE,
+            "logger_class": logs.ServerLogger,
+            "proc_name": "xdsi",
+            "post_fork": lambda _server, _worker: supervisor.die_with_parent(),
+            # Its heartbeat file must not wait for a disk that uploads keep busy.
+            "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
+            "control_socket_disable": True,
+        }
+        for name, value in options.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """The application of one process."""
+        return create_app(self._settings, self._extras)
+
+
+def _run_granian(settings: Settings) -> None:
+    """granian binds for itself and imports its application by name, so it reads the settings from the environment."""
+    from granian import Granian
+
+    address = Address.parse(settings.web.address)
+    os.environ |= {"XDSI_DATA": str(settings.data), "XDSI_WEB__ADDRESS": str(address)}
+    Granian(
+        GRANIAN_TARGET,
+        factory=True,
+        address=address.host,
+        port=address.port,
+        interface="wsgi",
+        workers=settings.web.workers,
+        blocking_threads=settings.web.threads,
+        backlog=128,
+        respawn_failed_workers=True,
+        workers_kill_timeout=GRACE,
+        log_enabled=False,
+    ).serve()
+
+
+def serve(settings: Settings, *, part: str = "all", with_demo: bool = False, extras: Sequence[Extra] = ()) -> int:
+    """Run `part` (one of `PARTS`) until SIGTERM; the exit status.
+
+    Raises:
+        Refused: the settings ask for what this release does not do, or the address cannot be had.
+    """
+    listener = None
+    if part != "worker":
+        _require_server(settings)
+        listener = listen(at_home(settings.web.address))
+        settings = _with_address(settings, listener)
+        if settings.web.server == "granian":
+            listener.close()
+    if status := supervisor.run_once(lambda: _prepare(settings, with_demo)):
+        return status
+    return Supervisor(
+        _parts(settings, part, listener, extras),
+        is_ready=lambda: listener is None or _answers(settings),
+        announce=lambda: announce.ready(settings, part, with_demo),
+        close=lambda: listener.close() if listener else None,
+    ).run()
+
+
+def _parts(settings: Settings, part: str, listener: socket.socket | None, extras: Sequence[Extra]) -> list[Part]:
+    parts = []
+    if listener is not None:
+        with_gunicorn = WebServer(settings, listener, extras).run
+        parts.append(
+            Part("web", with_gunicorn if settings.web.server == "gunicorn" else lambda: _run_granian(settings))
+        )
+    if part != "web":
+        parts.append(Part("worker", lambda: worker.run(settings, listener)))
+    return parts
+
+
+def _prepare(settings: Settings, with_demo: bool) -> None:
+    try:
+        upgrade(settings.database)
+    except NewerSchema as error:
+        raise SystemExit(f"This release cannot use this database: {error}.") from error
+    except OperationalError as error:
+        raise SystemExit(f"The database cannot be used: {error.orig}") from error
+    if with_demo:
+        demo.load(settings)
+
+
+def _with_address(settings: Settings, listener: socket.socket) -> Settings:
+    """The settings with the port that was really given: port 0 asks for any."""
+    bound = Address(at_home(settings.web.address).host, listener.getsockname()[1])
+    return settings.model_copy(update={"web": settings.web.model_copy(update={"address": str(bound)})})
+
+
+def _require_server(settings: Settings) -> None:
+    if settings.web.server == "granian":
+        try:
+            import granian  # noqa: F401
+        except ImportError as error:
+            raise Refused("granian is not installed: pip install 'openxdsi[granian]', or --server gunicorn") from error
+
+
+def _answers(settings: Settings) -> bool:
+    """Whether the web server says that it is ready."""
+    address = Address.parse(settings.web.address)
+    connection = http.client.HTTPConnection(address.host, address.port, timeout=1.0)
+    try:
+        connection.request("GET", "/health/ready")
+        return connection.getresponse().status == http.client.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()

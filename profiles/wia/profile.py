@@ -1,0 +1,18 @@
+"""What is played of Web-based Image Access, with the store service beside it (RAD TF-1, 44)."""
+
+from profiles.catalog import Profile
+from profiles.wia import rad107_frames, rad107_metadata, rad107_wado_rs, rad108_stow_rs, rad129_qido_rs
+
+PROFILE = Profile(
+    id="WIA",
+    name="Web-based Image Access",
+    source="RAD TF-1, 44",
+    actors=("Imaging Document Source", "Imaging Document Responder", "Image Manager/Archive"),
+    transactions=(
+        *rad108_stow_rs.TRANSACTIONS,
+        *rad129_qido_rs.TRANSACTIONS,
+        *rad107_wado_rs.TRANSACTIONS,
+        *rad107_metadata.TRANSACTIONS,
+        *rad107_frames.TRANSACTIONS,
+    ),
+)

@@ -1,0 +1,115 @@
+"""ITI-41, Provide and Register Document Set-b (ITI TF-2, 3.41); RAD-68 is the same door."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import structlog
+
+from profiles.catalog import Soap, Transaction
+from profiles.document_sharing import attributes
+from profiles.document_sharing import submission as rules
+from profiles.faces import ebrim_write, mtom, soap, xml
+from profiles.faces.ebrim_read import RIM, read_submission
+from profiles.house import House
+from registry.access import Caller
+from registry.metadata.errors import ErrorCode, Finding, Rejected
+from registry.metadata.model import Submission
+from registry.metadata.urn import Action, Namespace, ResponseStatus
+from repository.store.blobs import Incoming
+
+log = structlog.get_logger(__name__)
+XDS_B = "{" + Namespace.XDS_B + "}"
+SUBMIT = "{" + Namespace.LCM + "}SubmitObjectsRequest"
+SOURCE = "ITI TF-2, 3.41.4.1.2"
+CODE = ErrorCode.XDSRepositoryMetadataError
+
+
+@dataclass(frozen=True, slots=True)
+class Provided:
+    """A submission with its documents by DocumentEntry id: received ones, or bytes that stood in the envelope."""
+
+    submission: Submission
+    documents: dict[str, Incoming | bytes]
+    findings: tuple[Finding, ...]
+
+
+def decode(request: soap.Request[Incoming]) -> Provided:
+    """The submission and documents in a ProvideAndRegisterDocumentSetRequest.
+
+    Raises:
+        Fault: the message is no MTOM package.
+        Rejected: an attachment is named wrongly, or a document cannot be decoded.
+    """
+    if not request.message.packaged:
+        text = "ITI-41 is sent as MTOM: multipart/related with type application/xop+xml (ITI TF-2, 3.41.4.1 and V.3.6)"
+        raise soap.Fault("Sender", text, 415)
+    submit = request.body.find(SUBMIT)
+    objects = submit.find(RIM + "RegistryObjectList") if submit is not None else None
+    submission, findings = read_submission(objects, CODE)
+    findings += rules.findings(
+        submission,
+        CODE,
+        ErrorCode.XDSRepositoryDuplicateUniqueIdInMessage,
+        attributes.PROVIDED_DOCUMENT_ENTRY,
+    )
+    documents: dict[str, Incoming | bytes] = {}
+    elements = list(request.body.iterchildren(XDS_B + "Document"))
+    for id_, times in Counter(e.get("id", "") for e in elements).items():
+        if not id_ or times > 1:
+            text = "a Document needs an id" if not id_ else f"{times} Documents have the id {id_!r}"
+            findings.append(Finding(CODE, id_ or "Document", text, SOURCE))
+    for element in elements:
+        documents[element.get("id", "")] = _content(element, request.message)
+    return Provided(submission, documents, tuple(findings))
+
+
+def _content(element: xml.Element, message: mtom.Message[Incoming]) -> Incoming | bytes:
+    included = mtom.included(element, message)
+    if included is not None:
+        return included
+    log.warning("document inline instead of MTOM")
+    return mtom.inline(element)
+
+
+def handle(asked: Provided, house: House, caller: Caller) -> tuple[Finding, ...]:
+    """Keep the documents and register them; the warnings that remain.
+
+    Raises:
+        Rejected: with everything that is wrong.
+    """
+    repository = house.repository
+    received = {
+        id_: repository.receive([content]) if isinstance(content, bytes) else content
+        for id_, content in asked.documents.items()
+    }
+    repository.provide(asked.submission, received, caller, findings=asked.findings)
+    return tuple(f for f in asked.findings if f.warning)
+
+
+def encode(warnings: tuple[Finding, ...]) -> soap.Answer:
+    """Success, with warnings if there are any."""
+    return soap.Answer([ebrim_write.registry_response(ResponseStatus.SUCCESS, warnings)])
+
+
+def refuse(rejected: Rejected) -> soap.Answer:
+    """Failure, and why: a submission is all or nothing."""
+    return soap.Answer([ebrim_write.registry_response(ResponseStatus.FAILURE, rejected.findings)])
+
+
+TRANSACTION = Transaction(
+    id="ITI-41",
+    name="Provide and Register Document Set-b",
+    actor="Document Repository",
+    source="ITI TF-2, 3.41",
+    face=Soap(
+        service="repository",
+        action=Action.PROVIDE_AND_REGISTER_DOCUMENT_SET,
+        request=XDS_B + "ProvideAndRegisterDocumentSetRequest",
+        response="{" + Namespace.RS + "}RegistryResponse",
+        mtom=True,
+    ),
+    decode=decode,
+    handle=handle,
+    encode=encode,
+    refuse=refuse,
+)

@@ -1,0 +1,69 @@
+"""ITI-42, Register Document Set-b (ITI TF-2, 3.42): metadata of documents that lie in some repository."""
+
+from dataclasses import dataclass
+
+from profiles.catalog import Soap, Transaction
+from profiles.document_sharing import submission as rules
+from profiles.faces import ebrim_write, soap
+from profiles.faces.ebrim_read import RIM, read_submission
+from profiles.house import House
+from registry.access import Caller
+from registry.metadata.errors import ErrorCode, Finding, Rejected
+from registry.metadata.model import Submission
+from registry.metadata.urn import Action, Namespace, ResponseStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Registering:
+    """A submission, and what is wrong with it by itself."""
+
+    submission: Submission
+    findings: tuple[Finding, ...]
+
+
+def decode(request: soap.Request[object]) -> Registering:
+    """The submission in a SubmitObjectsRequest, judged by the rules of ITI TF-3."""
+    code = ErrorCode.XDSRegistryMetadataError
+    submission, findings = read_submission(request.body.find(RIM + "RegistryObjectList"), code)
+    wrong = rules.findings(submission, code, ErrorCode.XDSRegistryDuplicateUniqueIdInMessage)
+    return Registering(submission, (*findings, *wrong))
+
+
+def handle(asked: Registering, house: House, caller: Caller) -> tuple[Finding, ...]:
+    """Register; the warnings that remain.
+
+    Raises:
+        Rejected: with everything that is wrong, the registry's own findings among it.
+    """
+    if any(not f.warning for f in asked.findings):
+        raise Rejected([*asked.findings, *house.registry.check(asked.submission, caller)])
+    house.registry.submit(asked.submission, caller)
+    return asked.findings
+
+
+def encode(warnings: tuple[Finding, ...]) -> soap.Answer:
+    """Success, with warnings if there are any."""
+    return soap.Answer([ebrim_write.registry_response(ResponseStatus.SUCCESS, warnings)])
+
+
+def refuse(rejected: Rejected) -> soap.Answer:
+    """Failure, and why: a submission is all or nothing."""
+    return soap.Answer([ebrim_write.registry_response(ResponseStatus.FAILURE, rejected.findings)])
+
+
+TRANSACTION = Transaction(
+    id="ITI-42",
+    name="Register Document Set-b",
+    actor="Document Registry",
+    source="ITI TF-2, 3.42",
+    face=Soap(
+        service="registry",
+        action=Action.REGISTER_DOCUMENT_SET,
+        request="{" + Namespace.LCM + "}SubmitObjectsRequest",
+        response="{" + Namespace.RS + "}RegistryResponse",
+    ),
+    decode=decode,
+    handle=handle,
+    encode=encode,
+    refuse=refuse,
+)

@@ -1,0 +1,200 @@
+"""A stored query's Slots become a question (ITI TF-2, 3.18.4.1.2.3); everything wrong with them is told at once."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from profiles.xds_b.query_tables import IGNORED, SHAPES, Kind, Parameter, QueryShape
+from profiles.xds_b.query_values import Malformed, like_pattern, parse
+from registry.metadata.datatypes import Cx, Cxi, Dtm
+from registry.metadata.errors import ErrorCode, Finding, Rejected
+from registry.metadata.identify import UUID, bare_uuid
+from registry.metadata.model import Slots
+from registry.metadata.urn import ObjectType, Status, StoredQueryId
+from registry.queries import (
+    FindDocuments,
+    GetAssociations,
+    GetDocuments,
+    GetSubmissionSetAndContents,
+    ReferenceId,
+    StoredQuery,
+)
+
+log = structlog.get_logger(__name__)
+VALUES = "ITI TF-2, 3.18.4.1.2.3.4"
+
+QUERIES: dict[str, Callable[..., StoredQuery]] = {
+    "FindDocuments": FindDocuments,
+    "FindDocumentsByReferenceId": FindDocuments,
+    "GetDocuments": GetDocuments,
+    "GetAssociations": GetAssociations,
+    "GetSubmissionSetAndContents": GetSubmissionSetAndContents,
+}
+
+
+def decode_query(query_id: str, slots: Slots) -> StoredQuery:
+    """The question that the stored query `query_id` with these Slots asks.
+
+    Raises:
+        Rejected: XDSUnknownStoredQuery, XDSStoredQueryMissingParam, XDSStoredQueryParamNumber, XDSRegistryError.
+    """
+    try:
+        shape = SHAPES[StoredQueryId(query_id)]
+    except (KeyError, ValueError):
+        text = f"the stored query {query_id!r} is not known here"
+        raise Rejected.because(
+            ErrorCode.XDSUnknownStoredQuery, "AdhocQuery.id", text, "ITI TF-2, 3.18.4.1.2.4"
+        ) from None
+    given: defaultdict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for name, values in slots:
+        given[name].append(values)
+    findings = list(_presence(shape, given))
+    known = {p.name for p in shape.parameters} | IGNORED | {f"{p.name}Scheme" for p in shape.parameters}
+    unknown = sorted(set(given) - known)
+    if unknown:
+        log.warning("unknown stored query parameters", query=shape.name, parameters=unknown)
+    fields: dict[str, Any] = {}
+    for parameter in shape.parameters:
+        if given[parameter.name]:
+            schemes = given.get(f"{parameter.name}Scheme", [])
+            value = _value(parameter, given[parameter.name], schemes, findings)
+            if value is not None:
+                fields[parameter.field] = value
+    if findings:
+        raise Rejected(findings)
+    return QUERIES[shape.name](**fields)
+
+
+def _presence(shape: QueryShape, given: dict[str, list[tuple[str, ...]]]) -> list[Finding]:
+    findings = []
+    for parameter in shape.parameters:
+        if parameter.required and not any(given[parameter.name]):
+            findings.append(
+                Finding(ErrorCode.XDSStoredQueryMissingParam, parameter.name, f"{shape.name} needs it", shape.source)
+            )
+        if len(given[parameter.name]) > 1 and not parameter.ands:
+            text = "the Slot occurs twice; only parameters that can be ANDed may be repeated"
+            findings.append(Finding(ErrorCode.XDSStoredQueryParamNumber, parameter.name, text, VALUES))
+    there = [name for name in shape.one_of if any(given[name])]
+    if shape.one_of and not there:
+        text = f"{shape.name} needs one of {', '.join(shape.one_of)}"
+        findings.append(Finding(ErrorCode.XDSStoredQueryMissingParam, shape.one_of[0], text, shape.source))
+    elif len(there) > 1:
+        text = f"exclude each other: {', '.join(there)}"
+        findings.append(Finding(ErrorCode.XDSStoredQueryParamNumber, there[0], text, shape.source))
+    return findings
+
+
+def _value(
+    parameter: Parameter, slots: list[tuple[str, ...]], schemes: list[tuple[str, ...]], findings: list[Finding]
+) -> Any:
+    """The field's value, or None with findings added."""
+    before = len(findings)
+    ands = [_items(parameter, values, findings) for values in slots]
+    if schemes and parameter.kind is Kind.CODE and len(findings) == before:
+        ands = _with_schemes(parameter, ands, schemes, findings)
+    read: list[tuple[Any, ...]] = []
+    for items in ands:
+        ors = []
+        for item in items:
+            try:
+                ors.append(READ[parameter.kind](item))
+            except ValueError as error:
+                findings.append(Finding(ErrorCode.XDSRegistryError, parameter.name, f"{error}", VALUES))
+        read.append(tuple(ors))
+    if len(findings) > before:
+        return None
+    if parameter.ands:
+        return tuple(read)
+    return read[0] if parameter.many else read[0][0]
+
+
+def _items(parameter: Parameter, values: tuple[str, ...], findings: list[Finding]) -> list[str]:
+    """The items of one Slot; several Values are one list."""
+    items: list[str] = []
+    for value in values:
+        try:
+            is_list, found = parse(value)
+        except Malformed as error:
+            findings.append(Finding(ErrorCode.XDSRegistryError, parameter.name, str(error), VALUES))
+            continue
+        if parameter.many and not is_list:
+            text = "takes a list: its values stand in parentheses"
+            findings.append(Finding(ErrorCode.XDSRegistryError, parameter.name, text, VALUES))
+        elif is_list and not parameter.many and len(found) == 1:
+            text = "takes one value, without parentheses"
+            findings.append(Finding(ErrorCode.XDSRegistryError, parameter.name, text, VALUES))
+        items += found
+    if not parameter.many and len(items) > 1:
+        text = f"takes one value, {len(items)} were sent"
+        findings.append(Finding(ErrorCode.XDSStoredQueryParamNumber, parameter.name, text, VALUES))
+    return items
+
+
+def _with_schemes(
+    parameter: Parameter, ands: list[list[str]], schemes: list[tuple[str, ...]], findings: list[Finding]
+) -> list[list[str]]:
+    """The older spelling, codes and their schemes in two Slots, as `code^^scheme` (ITI TF-2, 3.18.4.1.2.3.4)."""
+    scheme_parameter = Parameter(f"{parameter.name}Scheme", "", Kind.TEXT, many=True)
+    lists = [_items(scheme_parameter, values, findings) for values in schemes]
+    if [len(one) for one in lists] != [len(one) for one in ands]:
+        text = "must have as many schemes as codes"
+        findings.append(Finding(ErrorCode.XDSStoredQueryParamNumber, scheme_parameter.name, text, VALUES))
+        return ands
+    return [
+        [f"{code}^^{scheme}" for code, scheme in zip(codes, one, strict=True)]
+        for codes, one in zip(ands, lists, strict=True)
+    ]
+
+
+def _code(text: str) -> str:
+    parts = text.split("^")
+    if len(parts) != 3 or not parts[0] or parts[1] or not parts[2]:
+        raise ValueError("a code is written 'code^^scheme'")
+    return text
+
+
+def _status(text: str) -> Status:
+    try:
+        return Status(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not an availabilityStatus") from None
+
+
+def _type(text: str) -> ObjectType:
+    if text.lower() not in (ObjectType.STABLE_DOCUMENT, ObjectType.ON_DEMAND_DOCUMENT):
+        raise ValueError(f"{text!r} is not the type of a DocumentEntry")
+    return ObjectType(text.lower())
+
+
+def _reference(text: str) -> ReferenceId:
+    """A CXi value; the kind may be left out, and so may the authority."""
+    if "^" not in text:
+        return ReferenceId(text)
+    parts = text.split("^")
+    if len(parts) < 5 or not parts[4]:
+        authority = (parts[3] + "&&").split("&") if len(parts) > 3 else ["", ""]
+        return ReferenceId(parts[0], None, authority[1] or authority[0] or None)
+    one = Cxi.parse(text)
+    return ReferenceId(one.value, one.kind, one.authority or None)
+
+
+def _uuid(text: str) -> str:
+    if UUID.fullmatch(text.lower()) is None:
+        raise ValueError(f"{text!r} is not a UUID, urn:uuid:...")
+    return bare_uuid(text)
+
+
+READ: dict[Kind, Callable[[str], Any]] = {
+    Kind.TEXT: str,
+    Kind.CODE: _code,
+    Kind.TIME: lambda text: Dtm.parse(text).first,
+    Kind.STATUS: _status,
+    Kind.TYPE: _type,
+    Kind.REFERENCE: _reference,
+    Kind.PATIENT: lambda text: str(Cx.parse(text)),
+    Kind.AUTHOR: like_pattern,
+    Kind.UUID: _uuid,
+}

@@ -1,0 +1,53 @@
+"""What the registry needs of the wires without knowing them: how a record looks, ready-made.
+
+`profiles/app.py` hands these in. Bodies are rendered when a record is written and stored; what may change later is left
+out of them and printed around them by the face. `BASE` stands for the server's public base URL in a FHIR body, and
+`VERSION` for the VersionInfo element in an ebRIM body: both are put in when the body goes out.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from registry.metadata.model import (
+    Association,
+    DocumentEntry,
+    Folder,
+    PatientDetails,
+    StudyDescription,
+    SubmissionSet,
+)
+
+# A NUL cannot occur in what was accepted, so the escape JSON writes for it, and the byte itself in XML, are free marks.
+BASE = "\0"
+BASE_IN_JSON = b"\\u0000"
+VERSION = b"\0"
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """A document-to-document association of the entry being rendered: association type URN and the target's UUID (bare)."""
+
+    type: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Renderers:
+    """One function a body. FHIR bodies are JSON objects (UTF-8) without resourceType, id, meta and status."""
+
+    ebrim: Callable[[DocumentEntry | SubmissionSet | Folder | Association], bytes]
+    """Everything inside the object's element, with `VERSION` where VersionInfo goes."""
+
+    document_reference: Callable[[DocumentEntry, str, Sequence[Related], float], bytes]
+    """entry (with its bare UUID as id), FHIR id of its patient, relations, time of registration (seconds since 1970)."""
+
+    imaging_study: Callable[[StudyDescription, str | None, Sequence[tuple[str, str]]], bytes]
+    """study, FHIR id of its patient or None, (Retrieve Location UID, FHIR id of the Endpoint) of each source."""
+
+    diagnostic_report: Callable[[bytes, Sequence[str]], bytes]
+    """The DocumentReference body of its document, FHIR ids of the ImagingStudies that it reports on."""
+
+    patient: Callable[[PatientDetails], bytes]
+
+    endpoint: Callable[[str, str], bytes]
+    """Retrieve Location UID, WADO-RS base URL ("" when unknown)."""

@@ -1,0 +1,249 @@
+"""The Registry: register what is submitted, answer what is asked.
+
+Everything that is written goes through one unit of work with its audit record; everything that is read takes the
+caller's visibility and is audited before it is returned.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from database.engine import Database, Unit
+from registry import lifecycle, patients, reports, studies
+from registry.access import Caller, OpenPolicy
+from registry.answers import Answer
+from registry.audit import CREATE, EXECUTE, READ, AuditRecord, ReadAudit, audit_write
+from registry.metadata.errors import ErrorCode, Finding, Rejected
+from registry.metadata.identify import canonical, with_uuids
+from registry.metadata.model import PatientDetails, StudyDescription, Submission
+from registry.queries import (
+    FindDocuments,
+    FindResources,
+    GetAssociations,
+    GetDocuments,
+    GetSubmissionSetAndContents,
+    ResourceType,
+    ReturnType,
+    StoredQuery,
+)
+from registry.renderers import Renderers
+from registry.resources import Found, StoredResource
+from registry.store import documents, registration, resources
+from registry.store.fragments import compress
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """What the registry must know of its affinity domain.
+
+    `authorities` may assign patient ids; `locations` is Retrieve Location UID -> WADO-RS base URL; `report_types` are
+    the typeCodes of imaging reports; `most_results` caps a LeafClass answer.
+    """
+
+    authorities: tuple[str, ...]
+    report_types: frozenset[str] = frozenset()
+    locations: Mapping[str, str] = field(default_factory=dict)
+    most_results: int = 10_000
+
+
+class Registry:
+    """The Document Registry actor. `describe(uid, source)` gives the present contents of a held study."""
+
+    def __init__(
+        self,
+        database: Database,
+        renderers: Renderers,
+        audit: ReadAudit,
+        domain: Domain,
+        policy: OpenPolicy,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._renderers = renderers
+        self._audit = audit
+        self._domain = domain
+        self._policy = policy
+        self._now = now
+        self._patient_of: dict[str, str] = {}
+        self.describe: Callable[[str, str], StudyDescription] | None = None
+
+    # --- writing ---
+
+    def check(self, submission: Submission, caller: Caller) -> list[Finding]:  # noqa: ARG002
+        """What of the registry's state keeps `submission`, right or wrong by itself, from being registered."""
+        return self._problems(self._database, submission)
+
+    def submit(self, submission: Submission, caller: Caller) -> None:
+        """Register `submission` in a unit of work of its own.
+
+        Raises:
+            Rejected: with everything that is wrong.
+        """
+        self._database.transact(lambda unit: self.register(unit, submission, caller))
+
+    def register(self, unit: Unit, submission: Submission, caller: Caller) -> None:
+        """Register `submission`, which passed the rules of ITI TF-3, within `unit`: all of it or nothing.
+
+        Raises:
+            Rejected: with everything that is wrong.
+        """
+        problems = self._problems(unit, submission)
+        if problems:
+            raise Rejected(problems)
+        now = self._now()
+        submission = with_uuids(submission)
+        patient_id = str(submission.submission_set.patient_id)
+        said = [patients.details_of(entry) for entry in submission.entries]
+        patient = said[0] if said else PatientDetails(patient_id)
+        fhir_id = patients.take(unit, patient, self._renderers, now)
+        registration.add(unit, submission, self._renderers, fhir_id, now)
+        deprecated = registration.deprecate(unit, submission.associations)
+        reports.register(unit, submission, self._domain.report_types, deprecated, now)
+        objects = tuple(e.id for e in submission.entries) or (submission.submission_set.id,)
+        audit_write(unit, AuditRecord(caller, CREATE, (patient_id,), objects), now)
+
+    def know_patient(self, unit: Unit, patient: PatientDetails, caller: Caller) -> None:  # noqa: ARG002
+        """See `repository.registrar.Registrar`."""
+        wrong = lifecycle.unknown_authority(patient.patient_id, self._domain.authorities)
+        if wrong:
+            raise Rejected([wrong])
+        patients.take(unit, patient, self._renderers, self._now())
+
+    def know_study(
+        self,
+        unit: Unit,
+        study: StudyDescription,
+        caller: Caller,
+        *,
+        manifest_id: str | None = None,  # noqa: ARG002
+    ) -> None:
+        """See `repository.registrar.Registrar`."""
+        modalities = tuple(dict.fromkeys(s.modality for s in study.series if s.modality))
+        self._know(unit, study, studies.MANIFEST, modalities, manifest_id)
+
+    def touch_study(
+        self,
+        unit: Unit,
+        study: StudyDescription,
+        modalities: tuple[str, ...],
+        caller: Caller,  # noqa: ARG002
+    ) -> None:
+        """See `repository.registrar.Registrar`."""
+        self._know(unit, study, studies.HELD, modalities, None)
+
+    def _know(
+        self, unit: Unit, study: StudyDescription, origin: str, modalities: tuple[str, ...], manifest_id: str | None
+    ) -> None:
+        studies.know(unit, study, origin, modalities, self._renderers, self._domain.locations, self._now(), manifest_id)
+
+    def _problems(self, reader: Database | Unit, submission: Submission) -> list[Finding]:
+        found = list(lifecycle.problems(submission, registration.state_of(reader, submission)))
+        patient_id = canonical(submission.submission_sets[0].patient_id) if submission.submission_sets else None
+        unknown = patient_id and lifecycle.unknown_authority(patient_id, self._domain.authorities)
+        return [*found, unknown] if unknown else found
+
+    # --- stored queries ---
+
+    def query(self, query: StoredQuery, returns: ReturnType, caller: Caller) -> Answer:
+        """The answer to a stored query.
+
+        Raises:
+            Rejected: XDSTooManyResults, XDSResultNotSinglePatient.
+        """
+        visibility = self._policy.visibility(caller)
+        match query:
+            case FindDocuments():
+                most = self._domain.most_results
+                answer = documents.find_documents(self._database, query, returns, visibility, most)
+                if len(answer.objects) > most:
+                    text = f"more than {most} documents match; ask for ObjectRef, or for less"
+                    raise Rejected.because(ErrorCode.XDSTooManyResults, "", text, "ITI TF-2, 3.18.4.1.2.6")
+            case GetDocuments():
+                answer = documents.get_documents(self._database, query, returns, visibility)
+            case GetAssociations():
+                answer = documents.get_associations(self._database, query, returns, visibility)
+            case GetSubmissionSetAndContents():
+                answer = documents.get_submission_set_and_contents(self._database, query, returns, visibility)
+        owners = tuple(sorted({o.patient_id for o in answer.objects}))
+        if len(owners) > 1:
+            text = "the answer would hold objects of more than one patient; ask for ObjectRef"
+            raise Rejected.because(ErrorCode.XDSResultNotSinglePatient, "", text, "ITI TF-2, 3.18.4.1.2.3.5")
+        asked = query.patient_id if isinstance(query, FindDocuments) else None
+        self._audit.keep(
+            AuditRecord(
+                caller,
+                EXECUTE,
+                owners or ((asked,) if asked else ()),
+                (type(query).__name__,),
+                count=len(answer.objects) or len(answer.refs),
+            )
+        )
+        return answer
+
+    # --- FHIR ---
+
+    def find_document_references(self, query: FindDocuments, caller: Caller) -> Found:
+        """A page of DocumentReferences, newest first."""
+        found = resources.find_document_references(self._database, query, self._policy.visibility(caller))
+        self._searched(caller, ResourceType.DOCUMENT_REFERENCE, (query.patient_id,) if query.patient_id else (), found)
+        return found
+
+    def search(self, query: FindResources, caller: Caller) -> Found:
+        """A page of resources of `query.type`, newest first."""
+        found, stale = resources.find(self._database, query, self._policy.visibility(caller))
+        if stale:
+            items = [item if item.body else self._rendered(item) for item in found.items]
+            found = Found(items, found.total, found.next)
+        self._searched(caller, query.type, query.patient_ids or (), found)
+        return found
+
+    def read(self, type: ResourceType, id: str, caller: Caller) -> StoredResource:  # noqa: A002
+        """One resource.
+
+        Raises:
+            Rejected: NotFound, also for one that the caller may not see: the two answers must not differ.
+        """
+        known = resources.read(self._database, type, id)
+        if known is None or not (type is ResourceType.ENDPOINT or self._policy.visibility(caller).admits(known[1])):
+            raise Rejected.because(
+                ErrorCode.NotFound, f"{type}/{id}", "there is no such resource here", "FHIR R4, 3.1.0.1.3"
+            )
+        found, patient = known
+        self._audit.keep(AuditRecord(caller, READ, (patient,) if patient else (), (f"{type}/{id}",), count=1))
+        return found if found.body else self._rendered(found)
+
+    def patient_ids(self, fhir_id: str) -> tuple[str, ...]:
+        """Canonical CX texts of a FHIR Patient; empty when there is none."""
+        known = self._patient_of.get(fhir_id)
+        if known is None:
+            rows = self._database.rows(resources.PATIENT_OF, id=fhir_id)
+            if not rows:
+                return ()
+            # An id never changes its patient, so it may be remembered; the cap is against memory, not staleness.
+            if len(self._patient_of) > 100_000:
+                self._patient_of.clear()
+            known = self._patient_of[fhir_id] = str(rows[0][0])
+        return (known,)
+
+    def entries(self, ids: Iterable[str], caller: Caller) -> list[documents.EntryFacts]:
+        """What a repository must know of DocumentEntries (bare UUIDs) to give their documents; unaudited, unrendered."""
+        return documents.facts(self._database, list(ids), self._policy.visibility(caller))
+
+    def _searched(self, caller: Caller, type_: ResourceType, owners: tuple[str, ...], found: Found) -> None:
+        self._audit.keep(AuditRecord(caller, EXECUTE, owners, (str(type_),), count=found.total))
+
+    def _rendered(self, stale: StoredResource) -> StoredResource:
+        """A stale resource with its body: rendered of what is known now, and kept for the next reader."""
+
+        def work(unit: Unit) -> bytes:
+            if stale.type is ResourceType.IMAGING_STUDY:
+                uid, source, _ = unit.rows(resources.STUDY_ROW, id=stale.id)[0]
+                study = self.describe(uid, source) if self.describe else StudyDescription(uid, source)
+                body = studies.render(unit, study, self._renderers, self._domain.locations, self._now())
+            else:
+                body = reports.render(unit, stale.id, self._renderers)
+            resources.keep_rendered(unit, stale.type, stale.id, stale.version, compress(body))
+            return body
+
+        body = self._database.transact(work)
+        return StoredResource(stale.type, stale.id, stale.version, stale.updated, stale.status, body)

@@ -1,0 +1,124 @@
+"""The spool of read records: append-only files, synced before the answer that they record leaves.
+
+Whoever finds no sync under way syncs for all that wait; the others sleep until their bytes are down. A file is one
+process's; a worker moves finished and idle files into the audit table.
+"""
+
+import contextlib
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+import orjson
+from sqlalchemy import select
+
+from database.engine import Database, Unit
+from database.sql import any_of
+from database.statement import Statement
+from database.tables import AUDIT
+from registry.audit import AuditRecord, row_of
+from registry.metadata.errors import ErrorCode, Rejected
+
+KNOWN = Statement(select(AUDIT.c.id).where(any_of(AUDIT.c.id, "ids")))
+ROTATE_BYTES = 16 * 2**20
+BATCH = 500
+
+
+class FileSpool:
+    """A process's spool in `folder`; safe for its threads, opened on first use, and anew after a fork."""
+
+    def __init__(self, folder: Path, now: Callable[[], float] = time.time) -> None:
+        self._folder = folder
+        self._now = now
+        self._owner = 0
+        self._file = -1
+        self._state = threading.Condition()
+        # Bytes since the start, over all files of the process, so that a waiter's mark stays true after a rotation.
+        self._written = self._synced = self._started_at = 0
+        self._syncing = False
+
+    def keep(self, record: AuditRecord) -> None:
+        """Append `record`; return when it is on disk.
+
+        Raises:
+            Rejected: XDSRegistryOutOfResources; without its audit record nothing may be released.
+        """
+        line = orjson.dumps(record.as_dict(self._now())) + b"\n"
+        try:
+            with self._state:
+                self._ensure_open()
+                os.write(self._file, line)
+                self._written += len(line)
+                mine, file = self._written, self._file
+                while self._synced < mine:
+                    if self._syncing:
+                        self._state.wait()
+                        continue
+                    self._sync(file)
+        except OSError as error:
+            raise Rejected.because(
+                ErrorCode.XDSRegistryOutOfResources, "", "the audit record cannot be kept", "DICOM PS3.15, A.5"
+            ) from error
+
+    def _sync(self, file: int) -> None:
+        """Sync for all that wait; the lock is free meanwhile, so that more can join the next sync."""
+        reached, self._syncing = self._written, True
+        self._state.release()
+        try:
+            os.fdatasync(file)
+        finally:
+            self._state.acquire()
+            self._syncing = False
+            self._state.notify_all()
+        self._synced = max(self._synced, reached)
+
+    def _ensure_open(self) -> None:
+        full = self._written - self._started_at > ROTATE_BYTES and not self._syncing
+        if self._owner != os.getpid() or full:
+            if self._owner == os.getpid():
+                os.fdatasync(self._file)
+                os.close(self._file)
+            self._folder.mkdir(parents=True, exist_ok=True)
+            name = self._folder / f"{int(self._now() * 1000):015d}-{os.getpid()}-{uuid4().hex[:8]}.jsonl"
+            self._file = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
+            # Held while the process lives: a reader that gets this lock knows that nobody will append any more.
+            fcntl.flock(self._file, fcntl.LOCK_SH)
+            folder = os.open(self._folder, os.O_RDONLY)
+            os.fsync(folder)
+            os.close(folder)
+            self._owner, self._started_at, self._synced = os.getpid(), self._written, self._written
+            self._state.notify_all()
+
+
+def drain(folder: Path, database: Database) -> int:
+    """Move the records of files that no process holds any more into the audit table; how many.
+
+    A record that is there already (a crash between commit and unlink) is passed over, so that draining again is harmless.
+    """
+    moved = 0
+    for path in sorted(folder.glob("*.jsonl")) if folder.is_dir() else ():
+        with path.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            events = []
+            for line in file:
+                # A torn last line belongs to an answer that never left.
+                with contextlib.suppress(orjson.JSONDecodeError):
+                    events.append(row_of(orjson.loads(line)))
+            for start in range(0, len(events), BATCH):
+                moved += database.transact(lambda unit, rows=events[start : start + BATCH]: _add_new(unit, rows))  # type: ignore[misc]
+            path.unlink()
+    return moved
+
+
+def _add_new(unit: Unit, rows: list[dict[str, object]]) -> int:
+    known = {row[0] for row in unit.rows(KNOWN, ids=[row["id"] for row in rows])}
+    fresh = [row for row in rows if row["id"] not in known]
+    unit.insert(AUDIT, fresh)
+    return len(fresh)

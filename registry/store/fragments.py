@@ -1,0 +1,43 @@
+"""Compressed bodies: zstd with a dictionary that knows what metadata looks like.
+
+A DocumentEntry's ebRIM of 7 KB becomes about half a kilobyte, 10 microseconds in and 4 out, which on PostgreSQL is
+cheaper than moving it whole. A row names its dictionary; dictionaries are part of the data and are never removed.
+Contexts are not thread safe, so each thread has its own.
+"""
+
+import threading
+from functools import cache
+from importlib.resources import files
+
+import zstandard
+
+CURRENT = 1
+LEVEL = 3
+
+
+@cache
+def _dictionary(number: int) -> zstandard.ZstdCompressionDict:
+    data = files("registry.store").joinpath(f"fragments-{number}.zdict").read_bytes()
+    return zstandard.ZstdCompressionDict(data)
+
+
+class _Contexts(threading.local):
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(LEVEL, dict_data=_dictionary(CURRENT))
+        self.decompressors: dict[int, zstandard.ZstdDecompressor] = {}
+
+
+_contexts = _Contexts()
+
+
+def compress(body: bytes) -> bytes:
+    """`body` compressed with dictionary `CURRENT`."""
+    return bytes(_contexts.compressor.compress(body))
+
+
+def decompress(data: bytes, dictionary: int = CURRENT) -> bytes:
+    """The body again. `dictionary` is the row's."""
+    known = _contexts.decompressors.get(dictionary)
+    if known is None:
+        known = _contexts.decompressors[dictionary] = zstandard.ZstdDecompressor(dict_data=_dictionary(dictionary))
+    return bytes(known.decompress(data))

@@ -1,0 +1,172 @@
+"""A submission as rows: what registering writes (ITI TF-2, 3.42.4.1.3)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, literal, select, update
+
+from database.engine import Unit
+from database.sql import any_of
+from database.statement import Statement
+from registry.lifecycle import DEPENDENT, DEPRECATING, Registered, State, named
+from registry.metadata.datatypes import Cxi, Dtm
+from registry.metadata.model import Association, DocumentEntry, Folder, Submission, SubmissionSet
+from registry.renderers import Related, Renderers
+from registry.store import documents
+from registry.store.fragments import CURRENT, compress
+from registry.store.tables import (
+    ASSOCIATION,
+    DOCUMENT_ENTRY,
+    ENTRY_AUTHOR,
+    ENTRY_CODE,
+    FOLDER,
+    REFERENCE_ID,
+    SUBMISSION_SET,
+)
+
+a, d = ASSOCIATION.c, DOCUMENT_ENTRY.c
+
+DEPRECATE = Statement(update(DOCUMENT_ENTRY).where(any_of(d.id, "ids")).values(status=literal("Deprecated")))
+CHILDREN = Statement(select(a.source).where(any_of(a.target, "parents"), any_of(a.type, "types")))
+DEEPEST = 64  # generations of appended and transformed documents; a cycle ends by the visited set
+
+
+def state_of(reader: Any, submission: Submission) -> State:
+    """What the registry holds of the objects that `submission` names. `reader` is a Database or a Unit."""
+    ids, unique_ids = named(submission)
+    rows = reader.rows(documents.STATE, ids=ids, unique_ids=unique_ids)
+    return State(tuple(map(Registered._make, dict.fromkeys(rows))))
+
+
+def add(unit: Unit, submission: Submission, renderers: Renderers, patient: str, now: float) -> None:
+    """Write all of `submission` (bare UUIDs, canonical patient ids); `patient` is the FHIR id of its patient."""
+    unit.insert(SUBMISSION_SET, [_set_row(s, renderers, now) for s in submission.submission_sets])
+    related = {
+        e.id: [Related(a.type, a.target) for a in submission.associations if a.source == e.id]
+        for e in submission.entries
+    }
+    unit.insert(DOCUMENT_ENTRY, [_entry_row(e, renderers, patient, related[e.id], now) for e in submission.entries])
+    unit.insert(FOLDER, [_folder_row(f, renderers, now) for f in submission.folders])
+    owner = str(submission.submission_set.patient_id)
+    unit.insert(ASSOCIATION, [_association_row(one, owner, renderers, now) for one in submission.associations])
+    unit.insert(ENTRY_CODE, [row for e in submission.entries for row in _code_rows(e)])
+    unit.insert(ENTRY_AUTHOR, [row for e in submission.entries for row in _author_rows(e)])
+    unit.insert(REFERENCE_ID, [row for e in submission.entries for row in reference_rows(e)])
+
+
+def deprecate(unit: Unit, associations: Sequence[Association]) -> list[str]:
+    """Deprecate what is replaced, and what was appended to or transformed from it; the ids (bare), replaced first."""
+    replaced = [one.target for one in associations if one.type in DEPRECATING]
+    gone: dict[str, None] = dict.fromkeys(replaced)
+    parents = replaced
+    for _ in range(DEEPEST):
+        if not parents:
+            break
+        found = [row[0] for row in unit.rows(CHILDREN, parents=parents, types=sorted(DEPENDENT))]
+        parents = [id_ for id_ in dict.fromkeys(found) if id_ not in gone]
+        gone.update(dict.fromkeys(parents))
+    if gone:
+        unit.execute(DEPRECATE, ids=list(gone))
+    return list(gone)
+
+
+def _common(
+    thing: DocumentEntry | SubmissionSet | Folder | Association, patient: str, renderers: Renderers, now: float
+) -> dict[str, Any]:
+    return {
+        "patient_id": patient,
+        "id": thing.id,
+        "logical_id": thing.id,
+        "version": 1,
+        "status": "Approved",
+        "home": thing.home,
+        "registered": now,
+        "dictionary": CURRENT,
+        "ebrim": compress(renderers.ebrim(thing)),
+    }
+
+
+def _entry_row(
+    entry: DocumentEntry, renderers: Renderers, patient: str, related: Sequence[Related], now: float
+) -> dict[str, Any]:
+    return {
+        **_common(entry, str(entry.patient_id), renderers, now),
+        "object_type": str(entry.object_type),
+        "mime_type": entry.mime_type,
+        "unique_id": entry.unique_id,
+        "repository_unique_id": entry.repository_unique_id,
+        "hash": entry.hash and entry.hash.lower(),
+        "size": int(entry.size) if entry.size else None,
+        "creation_time": first(entry.creation_time),
+        "service_start_time": first(entry.service_start_time),
+        "service_stop_time": first(entry.service_stop_time),
+        "class_code": entry.class_code and entry.class_code.key,
+        "type_code": entry.type_code and entry.type_code.key,
+        "format_code": entry.format_code and entry.format_code.key,
+        "healthcare_facility_type_code": entry.healthcare_facility_type_code
+        and entry.healthcare_facility_type_code.key,
+        "practice_setting_code": entry.practice_setting_code and entry.practice_setting_code.key,
+        "fhir": compress(renderers.document_reference(entry, patient, related, now)),
+    }
+
+
+def _set_row(one: SubmissionSet, renderers: Renderers, now: float) -> dict[str, Any]:
+    return {
+        **_common(one, str(one.patient_id), renderers, now),
+        "unique_id": one.unique_id,
+        "source_id": one.source_id,
+        "submission_time": first(one.submission_time),
+        "content_type_code": one.content_type_code and one.content_type_code.key,
+    }
+
+
+def _folder_row(folder: Folder, renderers: Renderers, now: float) -> dict[str, Any]:
+    return {
+        **_common(folder, str(folder.patient_id), renderers, now),
+        "unique_id": folder.unique_id,
+        "last_update_time": first(folder.last_update_time),
+    }
+
+
+def _association_row(one: Association, patient: str, renderers: Renderers, now: float) -> dict[str, Any]:
+    return {
+        **_common(one, patient, renderers, now),
+        "type": str(one.type),
+        "source": one.source,
+        "target": one.target,
+    }
+
+
+def _code_rows(entry: DocumentEntry) -> list[dict[str, Any]]:
+    kinds = (("event", entry.event_codes), ("confidentiality", entry.confidentiality_codes))
+    return [
+        {"patient_id": entry.patient_id, "entry_id": entry.id, "kind": kind, "code": code.key}
+        for kind, codes in kinds
+        for code in codes
+    ]
+
+
+def _author_rows(entry: DocumentEntry) -> list[dict[str, Any]]:
+    persons = dict.fromkeys(person for author in entry.authors for person in author.person)
+    return [{"patient_id": entry.patient_id, "entry_id": entry.id, "person": person} for person in persons]
+
+
+def reference_rows(entry: DocumentEntry) -> list[dict[str, Any]]:
+    """The entry's rows of the cross-index."""
+    found = dict.fromkeys(Cxi.parse(text) for text in entry.reference_ids)
+    return [
+        {
+            "patient_id": entry.patient_id,
+            "kind": one.kind,
+            "value": one.value,
+            "authority": one.authority,
+            "record": "entry",
+            "record_id": entry.id,
+        }
+        for one in found
+    ]
+
+
+def first(time: str | None) -> str | None:
+    """The first second that a DTM can mean, 14 digits."""
+    return Dtm.parse(time).first if time else None

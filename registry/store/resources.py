@@ -1,0 +1,298 @@
+"""FHIR searches and reads as SQL, and the rows of ImagingStudy, DiagnosticReport, Patient and Endpoint."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table, and_, bindparam, func, literal, null, or_, select, update
+
+from database.engine import Database, Unit
+from database.sql import any_of
+from database.statement import Statement
+from registry.access import Visibility
+from registry.queries import FindDocuments, FindResources, Page, ReferenceId, ResourceType
+from registry.resources import Found, StoredResource
+from registry.store.documents import conditions, d, referring
+from registry.store.fragments import decompress
+from registry.store.tables import DIAGNOSTIC_REPORT, ENDPOINT, IMAGING_STUDY, PATIENT, REFERENCE_ID
+from registry.store.where import Where
+
+r = REFERENCE_ID.c
+TABLES: Mapping[ResourceType, Table] = {
+    ResourceType.IMAGING_STUDY: IMAGING_STUDY,
+    ResourceType.DIAGNOSTIC_REPORT: DIAGNOSTIC_REPORT,
+    ResourceType.PATIENT: PATIENT,
+    ResourceType.ENDPOINT: ENDPOINT,
+}
+STATUS_OF_ENTRY = {"Approved": "current", "Deprecated": "superseded"}
+
+# The row of a resource that is stale: what it takes to render it again.
+Stale = tuple[ResourceType, str, int]
+
+
+def find_document_references(database: Database, query: FindDocuments, visibility: Visibility) -> Found:
+    """A DocumentReference search: the same conditions as FindDocuments, newest first, paged."""
+    where = conditions(query, visibility)
+    columns = (d.id, d.version, d.registered, d.status, d.fhir, d.dictionary)
+    rows, total, after = _page(database, where, columns, d.registered, d.id, query.page)
+    items = [
+        StoredResource(
+            ResourceType.DOCUMENT_REFERENCE, id_, version, at, STATUS_OF_ENTRY[status], decompress(body, number)
+        )
+        for id_, version, at, status, body, number in rows
+    ]
+    return Found(items, total, after)
+
+
+def find(database: Database, query: FindResources, visibility: Visibility) -> tuple[Found, list[str]]:
+    """A search of one of `TABLES`, and the ids of what it found stale: those have an empty body."""
+    table = TABLES[query.type]
+    c = table.c
+    where = Where(query.type)
+    where.among(c.id, query.ids)
+    if query.patient_ids is not None:
+        where.add("patients", lambda: any_of(c.patient_id, "patients"), patients=list(query.patient_ids))
+    if query.type is not ResourceType.ENDPOINT:
+        where.visible(c.patient_id, visibility)
+    where.among(c.status, query.statuses)
+    for ors in query.identifiers:
+        _identified(where, query.type, ors)
+    if query.type in DATES:
+        where.between(c[DATES[query.type]], query.date_from, query.date_to)
+    if query.modalities and query.type is ResourceType.IMAGING_STUDY:
+        _modalities(where, query.modalities)
+    columns = (c.id, c.version, c.updated, c.status, c.fhir)
+    rows, total, after = _page(database, where, columns, c.updated, c.id, query.page)
+    items = [
+        StoredResource(query.type, id_, version, at, status, decompress(body) if body is not None else b"")
+        for id_, version, at, status, body in rows
+    ]
+    return Found(items, total, after), [row[0] for row in rows if row[4] is None]
+
+
+DATES = {
+    ResourceType.IMAGING_STUDY: "started",
+    ResourceType.DIAGNOSTIC_REPORT: "effective",
+    ResourceType.PATIENT: "birth_date",
+}
+
+
+def _identified(where: Where, kind: ResourceType, ors: tuple[ReferenceId, ...]) -> None:
+    if kind is ResourceType.IMAGING_STUDY:
+        referring(where, ors, "study", IMAGING_STUDY.c.id)
+    elif kind is ResourceType.DIAGNOSTIC_REPORT:
+        referring(where, ors, "entry", DIAGNOSTIC_REPORT.c.entry_id)
+    elif kind is ResourceType.PATIENT:
+        names = [(f"p{len(where.params) + 2 * i}", f"p{len(where.params) + 2 * i + 1}") for i in range(len(ors))]
+        params = {
+            n: v
+            for (value, authority), one in zip(names, ors, strict=True)
+            for n, v in ((value, one.value), (authority, one.authority))
+        }
+        open_ = tuple(one.authority is None for one in ors)
+
+        def condition() -> ColumnElement[bool]:
+            return or_(
+                *(
+                    and_(
+                        PATIENT.c.value == bindparam(value),
+                        *([] if free else [PATIENT.c.authority == bindparam(authority)]),
+                    )
+                    for (value, authority), free in zip(names, open_, strict=True)
+                )
+            )
+
+        where.add(("identified", open_), condition, **params)
+    else:
+        where.among(ENDPOINT.c.location_uid, [one.value for one in ors])
+
+
+def _modalities(where: Where, modalities: tuple[str, ...]) -> None:
+    names = [f"p{len(where.params) + i}" for i in range(len(modalities))]
+    column = literal("\\") + IMAGING_STUDY.c.modalities + literal("\\")
+    where.add(
+        ("modalities", len(names)),
+        lambda: or_(*(column.contains(bindparam(n), autoescape=False) for n in names)),
+        **{name: f"\\{modality}\\" for name, modality in zip(names, modalities, strict=True)},
+    )
+
+
+def _page(
+    database: Database,
+    where: Where,
+    columns: Sequence[ColumnElement[Any]],
+    at: ColumnElement[Any],
+    id_: ColumnElement[Any],
+    page: Page | None,
+) -> tuple[list[tuple[Any, ...]], int, tuple[float, str] | None]:
+    """One page newest first, the total, and the key of the next page. The total is counted only when it is not in sight."""
+    if page is None:
+        rows = database.rows(where.statement(lambda: select(*columns).order_by(at.desc(), id_), "all"), **where.params)
+        return rows, len(rows), None
+    params = {**where.params, "size": page.size + 1}
+    if page.after is None:
+        statement = where.statement(lambda: select(*columns).order_by(at.desc(), id_).limit(bindparam("size")), "first")
+    else:
+        params |= {"after_at": page.after[0], "after_id": page.after[1]}
+        older = or_(at < bindparam("after_at"), and_(at == bindparam("after_at"), id_ > bindparam("after_id")))
+        statement = where.statement(
+            lambda: select(*columns).where(older).order_by(at.desc(), id_).limit(bindparam("size")), "next"
+        )
+    rows = database.rows(statement, **params)
+    more = len(rows) > page.size
+    if page.after is None and not more:
+        return rows, len(rows), None
+    total = database.rows(
+        where.statement(lambda: select(func.count()).select_from(columns[0].table), "count"), **where.params
+    )[0][0]
+    rows = rows[: page.size]
+    last = rows[-1] if more and rows else None
+    return rows, total, (last[2], last[0]) if last else None
+
+
+READ = {
+    kind: Statement(
+        select(table.c.id, table.c.version, table.c.updated, table.c.status, table.c.fhir, table.c.patient_id).where(
+            table.c.id == bindparam("id")
+        )
+    )
+    for kind, table in TABLES.items()
+}
+READ_ENTRY = Statement(
+    select(d.id, d.version, d.registered, d.status, d.fhir, d.patient_id, d.dictionary).where(d.id == bindparam("id"))
+)
+
+
+def read(database: Database, kind: ResourceType, id_: str) -> tuple[StoredResource, str | None] | None:
+    """A resource by its id and the patient that it is about; an empty body means that it is stale. None: no such id."""
+    if kind is ResourceType.DOCUMENT_REFERENCE:
+        rows = database.rows(READ_ENTRY, id=id_)
+        if not rows:
+            return None
+        one, version, at, status, body, patient, number = rows[0]
+        return StoredResource(kind, one, version, at, STATUS_OF_ENTRY[status], decompress(body, number)), patient
+    rows = database.rows(READ[kind], id=id_)
+    if not rows:
+        return None
+    one, version, at, status, body, patient = rows[0]
+    return StoredResource(kind, one, version, at, status, decompress(body) if body is not None else b""), patient
+
+
+KEEP = {
+    kind: Statement(
+        update(table)
+        .where(table.c.id == bindparam("b_id"), table.c.version == bindparam("b_version"))
+        .values(fhir=bindparam("body"))
+    )
+    for kind, table in TABLES.items()
+}
+
+
+def keep_rendered(unit: Unit, kind: ResourceType, id_: str, version: int, body: bytes) -> None:
+    """Keep a stale resource's new body, unless it changed again meanwhile."""
+    unit.execute(KEEP[kind], b_id=id_, b_version=version, body=body)
+
+
+# --- what renders a stale resource needs ---
+
+STUDY_ROW = Statement(
+    select(IMAGING_STUDY.c.uid, IMAGING_STUDY.c.source, IMAGING_STUDY.c.patient_id).where(
+        IMAGING_STUDY.c.id == bindparam("id")
+    )
+)
+REPORT_ENTRY = Statement(
+    select(d.fhir, d.dictionary).where(
+        d.id == select(DIAGNOSTIC_REPORT.c.entry_id).where(DIAGNOSTIC_REPORT.c.id == bindparam("id")).scalar_subquery()
+    )
+)
+_e, _s = REFERENCE_ID.alias("e").c, REFERENCE_ID.alias("s").c
+# Authorities must agree, unless a sender left one out; the patient must be the same in any case.
+_AGREE = and_(
+    _e.value == _s.value,
+    _e.kind == _s.kind,
+    _e.patient_id == _s.patient_id,
+    or_(_e.authority == _s.authority, _e.authority == literal(""), _s.authority == literal("")),
+)
+STUDIES_OF_REPORT = Statement(
+    select(_s.record_id)
+    .distinct()
+    .where(
+        _AGREE,
+        _s.record == literal("study"),
+        _e.record == literal("entry"),
+        _e.record_id
+        == select(DIAGNOSTIC_REPORT.c.entry_id).where(DIAGNOSTIC_REPORT.c.id == bindparam("id")).scalar_subquery(),
+    )
+    .order_by(_s.record_id)
+)
+# A study that becomes known, or gains an identifier, makes the reports that refer to it stale.
+TOUCH_REPORTS = Statement(
+    update(DIAGNOSTIC_REPORT)
+    .where(
+        DIAGNOSTIC_REPORT.c.entry_id.in_(
+            select(_e.record_id).where(
+                _AGREE, _e.record == literal("entry"), _s.record == literal("study"), _s.record_id == bindparam("study")
+            )
+        )
+    )
+    .values(fhir=null(), version=DIAGNOSTIC_REPORT.c.version + 1, updated=bindparam("now"))
+)
+REPORT_OF_ENTRY = Statement(select(DIAGNOSTIC_REPORT.c.id).where(any_of(DIAGNOSTIC_REPORT.c.entry_id, "entries")))
+REPORT_BY_ID = Statement(select(DIAGNOSTIC_REPORT.c.id).where(DIAGNOSTIC_REPORT.c.id == bindparam("id")))
+MOVE_REPORT = Statement(
+    update(DIAGNOSTIC_REPORT)
+    .where(DIAGNOSTIC_REPORT.c.id == bindparam("b_id"))
+    .values(
+        entry_id=bindparam("entry"),
+        status=bindparam("as_status"),
+        effective=bindparam("at"),
+        fhir=null(),
+        version=DIAGNOSTIC_REPORT.c.version + 1,
+        updated=bindparam("now"),
+    )
+)
+STUDY = Statement(
+    select(IMAGING_STUDY.c.id, IMAGING_STUDY.c.origin, IMAGING_STUDY.c.patient_id).where(
+        IMAGING_STUDY.c.uid == bindparam("uid"), IMAGING_STUDY.c.source == bindparam("source")
+    )
+)
+CHANGE_STUDY = Statement(
+    update(IMAGING_STUDY)
+    .where(IMAGING_STUDY.c.id == bindparam("b_id"))
+    .values(
+        patient_id=bindparam("patient"),
+        origin=bindparam("from_"),
+        manifest_id=func.coalesce(bindparam("manifest"), IMAGING_STUDY.c.manifest_id),
+        started=bindparam("at"),
+        modalities=bindparam("kinds"),
+        fhir=bindparam("body"),
+        status=literal("available"),
+        version=IMAGING_STUDY.c.version + 1,
+        updated=bindparam("now"),
+    )
+)
+SET_MANIFEST = Statement(
+    update(IMAGING_STUDY).where(IMAGING_STUDY.c.id == bindparam("b_id")).values(manifest_id=bindparam("manifest"))
+)
+STUDY_REFERENCES = Statement(
+    select(r.kind, r.value, r.authority).where(r.record_id == bindparam("id"), r.record == literal("study"))
+)
+PATIENT_ROW = Statement(
+    select(PATIENT.c.id, PATIENT.c.family, PATIENT.c.given, PATIENT.c.birth_date, PATIENT.c.sex).where(
+        PATIENT.c.patient_id == bindparam("patient")
+    )
+)
+PATIENT_OF = Statement(select(PATIENT.c.patient_id).where(PATIENT.c.id == bindparam("id")))
+CHANGE_PATIENT = Statement(
+    update(PATIENT)
+    .where(PATIENT.c.id == bindparam("b_id"))
+    .values(
+        family=bindparam("b_family"),
+        given=bindparam("b_given"),
+        birth_date=bindparam("b_birth_date"),
+        sex=bindparam("b_sex"),
+        fhir=bindparam("body"),
+        version=PATIENT.c.version + 1,
+        updated=bindparam("now"),
+    )
+)
+ENDPOINT_ROW = Statement(select(ENDPOINT.c.id, ENDPOINT.c.address).where(ENDPOINT.c.id == bindparam("id")))

@@ -1,0 +1,199 @@
+"""The registry's tables.
+
+One row a registry object: the columns that questions filter by, and the ready-made ebRIM and FHIR bodies (compressed;
+`dictionary` says how). What can change later (status, logicalID, version, home) is in columns only and printed around
+the body. Every table carries the patient, so that a patient's rows can live together on a shard; `patient_id` is the
+canonical CX text `value^^^&authority&ISO`. UUIDs are stored bare, without `urn:uuid:`.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from database.tables import METADATA
+
+
+def _object(*columns: Column[object]) -> list[Column[object] | PrimaryKeyConstraint]:
+    """Columns that every registry object has, in front of its own."""
+    return [
+        Column("patient_id", Text, nullable=False),
+        Column("id", Text, nullable=False),
+        Column("logical_id", Text, nullable=False),
+        Column("version", Integer, nullable=False),
+        Column("status", Text, nullable=False),
+        Column("home", Text),
+        Column("registered", Float, nullable=False),
+        *columns,
+        Column("dictionary", Integer, nullable=False),
+        Column("ebrim", LargeBinary, nullable=False),
+        PrimaryKeyConstraint("id", "patient_id"),
+    ]
+
+
+DOCUMENT_ENTRY = Table(
+    "document_entry",
+    METADATA,
+    *_object(
+        Column("object_type", Text, nullable=False),
+        Column("mime_type", Text, nullable=False),
+        Column("unique_id", Text, nullable=False),
+        Column("repository_unique_id", Text),
+        Column("hash", Text),
+        Column("size", BigInteger),
+        Column("creation_time", Text),
+        Column("service_start_time", Text),
+        Column("service_stop_time", Text),
+        Column("class_code", Text),
+        Column("type_code", Text),
+        Column("format_code", Text),
+        Column("healthcare_facility_type_code", Text),
+        Column("practice_setting_code", Text),
+        Column("fhir", LargeBinary, nullable=False),
+    ),
+    Index("document_entry_patient", "patient_id", "status", "creation_time"),
+    Index("document_entry_patient_registered", "patient_id", "registered"),
+    Index("document_entry_unique_id", "unique_id"),
+    Index("document_entry_logical_id", "logical_id"),
+)
+
+SUBMISSION_SET = Table(
+    "submission_set",
+    METADATA,
+    *_object(
+        Column("unique_id", Text, nullable=False),
+        Column("source_id", Text),
+        Column("submission_time", Text),
+        Column("content_type_code", Text),
+    ),
+    UniqueConstraint("unique_id", name="submission_set_unique_id"),
+    Index("submission_set_patient", "patient_id", "status", "submission_time"),
+)
+
+FOLDER = Table(
+    "folder",
+    METADATA,
+    *_object(
+        Column("unique_id", Text, nullable=False),
+        Column("last_update_time", Text),
+    ),
+    UniqueConstraint("unique_id", name="folder_unique_id"),
+    Index("folder_patient", "patient_id", "status", "last_update_time"),
+)
+
+ASSOCIATION = Table(
+    "association",
+    METADATA,
+    *_object(
+        Column("type", Text, nullable=False),
+        Column("source", Text, nullable=False),
+        Column("target", Text, nullable=False),
+    ),
+    Index("association_source", "source"),
+    Index("association_target", "target"),
+)
+
+ENTRY_CODE = Table(
+    "entry_code",
+    METADATA,
+    Column("patient_id", Text, nullable=False),
+    Column("entry_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Index("entry_code_entry", "entry_id", "kind", "code"),
+)
+
+ENTRY_AUTHOR = Table(
+    "entry_author",
+    METADATA,
+    Column("patient_id", Text, nullable=False),
+    Column("entry_id", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Index("entry_author_entry", "entry_id"),
+)
+
+# The heart of the registry: reports and studies find each other by identifiers alone, whichever came first.
+REFERENCE_ID = Table(
+    "reference_id",
+    METADATA,
+    Column("patient_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("authority", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    Column("record_id", Text, nullable=False),
+    Index("reference_id_value", "value", "kind", "record"),
+    Index("reference_id_record", "record_id"),
+)
+
+
+def _resource(*columns: Column[object]) -> list[Column[object]]:
+    """Columns of a FHIR resource that is not a DocumentEntry; `fhir` is NULL while stale, and rendered when read."""
+    return [
+        Column("id", Text, primary_key=True),
+        Column("patient_id", Text),
+        Column("version", Integer, nullable=False),
+        Column("updated", Float, nullable=False),
+        Column("status", Text, nullable=False),
+        *columns,
+        Column("fhir", LargeBinary),
+    ]
+
+
+IMAGING_STUDY = Table(
+    "imaging_study",
+    METADATA,
+    *_resource(
+        Column("uid", Text, nullable=False),
+        Column("source", Text, nullable=False),
+        Column("origin", Text, nullable=False),
+        Column("manifest_id", Text),
+        Column("started", Text),
+        Column("modalities", Text, nullable=False),
+    ),
+    UniqueConstraint("uid", "source", name="imaging_study_uid"),
+    Index("imaging_study_patient", "patient_id", "updated"),
+)
+
+DIAGNOSTIC_REPORT = Table(
+    "diagnostic_report",
+    METADATA,
+    *_resource(
+        Column("entry_id", Text, nullable=False),
+        Column("effective", Text),
+    ),
+    Index("diagnostic_report_patient", "patient_id", "updated"),
+    Index("diagnostic_report_entry", "entry_id"),
+)
+
+PATIENT = Table(
+    "patient",
+    METADATA,
+    *_resource(
+        Column("value", Text, nullable=False),
+        Column("authority", Text, nullable=False),
+        Column("family", Text, nullable=False),
+        Column("given", Text, nullable=False),
+        Column("birth_date", Text, nullable=False),
+        Column("sex", Text, nullable=False),
+    ),
+    UniqueConstraint("patient_id", name="patient_patient_id"),
+    Index("patient_value", "value"),
+)
+
+ENDPOINT = Table(
+    "endpoint",
+    METADATA,
+    *_resource(
+        Column("location_uid", Text, nullable=False),
+        Column("address", Text, nullable=False),
+    ),
+)

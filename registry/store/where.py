@@ -1,0 +1,71 @@
+"""A question with optional parts, as SQL that is compiled once a shape.
+
+Each condition adds itself, its parameters and its part of the shape; questions of the same shape share one compiled
+statement, so that the hot paths never build SQL.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, bindparam
+
+from database.sql import any_of
+from database.statement import Statement
+from registry.access import Visibility
+
+MOST_SHAPES = 1000
+_shapes: OrderedDict[Hashable, Statement] = OrderedDict()
+
+
+class Where:
+    """Conditions of one question, being gathered. `name` keeps the shapes of different questions apart."""
+
+    def __init__(self, name: str) -> None:
+        self.shape: list[Hashable] = [name]
+        self.params: dict[str, Any] = {}
+        self._conditions: list[Callable[[], ColumnElement[bool]]] = []
+
+    def add(self, key: Hashable, condition: Callable[[], ColumnElement[bool]], **params: Any) -> None:
+        """One more condition; `key` tells its shape, `condition` is only called when the shape is new."""
+        self.shape.append(key)
+        self._conditions.append(condition)
+        self.params.update(params)
+
+    def equal(self, column: ColumnElement[Any], value: Any) -> None:
+        """`column = value`, unless `value` is None."""
+        if value is not None:
+            name = f"p{len(self.params)}"
+            self.add(("=", str(column)), lambda: column == bindparam(name), **{name: value})
+
+    def among(self, column: ColumnElement[Any], values: Any) -> None:
+        """`column` is one of `values`, unless there are none."""
+        if values:
+            name = f"p{len(self.params)}"
+            if len(values) == 1:
+                self.equal(column, values[0])
+            else:
+                self.add(("in", str(column)), lambda: any_of(column, name), **{name: list(values)})
+
+    def between(self, column: ColumnElement[Any], low: Any, high: Any) -> None:
+        """`low <= column < high`; None leaves a side open."""
+        for value, sign in ((low, ">="), (high, "<")):
+            if value is not None:
+                name = f"p{len(self.params)}"
+                self.add((sign, str(column)), lambda n=name, s=sign: column.op(s)(bindparam(n)), **{name: value})  # type: ignore[misc]
+
+    def visible(self, column: ColumnElement[Any], visibility: Visibility) -> None:
+        """Only what the caller may see: in the SQL, so before any limit and total."""
+        if visibility.patients is not None:
+            name = f"p{len(self.params)}"
+            self.add("visible", lambda: any_of(column, name), **{name: sorted(visibility.patients)})
+
+    def statement(self, build: Callable[[], Select[Any]], *variant: Hashable) -> Statement:
+        """The compiled statement of this shape; `build` gives the SELECT that the conditions are added to."""
+        key = (*self.shape, *variant)
+        found = _shapes.get(key)
+        if found is None:
+            found = _shapes[key] = Statement(build().where(*(condition() for condition in self._conditions)))
+            if len(_shapes) > MOST_SHAPES:
+                _shapes.popitem(last=False)
+        return found

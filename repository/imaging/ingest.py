@@ -1,0 +1,223 @@
+"""Objects into the index: received, scanned, judged, kept, and only then named by rows (PS3.18 10.5, PS3.4 B.2).
+
+A long request is worked through in batches, each of them durable before the next: what is acknowledged is on disk
+with its rows, its outbox job and its audit record. The same object again is a success that changes nothing; an object
+that contradicts what is held is refused, and what is held stays as it is.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import structlog
+
+from database import outbox
+from database.engine import Conflict, Database, Unit
+from registry.access import Caller
+from registry.audit import CREATE, AuditRecord, audit_write
+from registry.metadata.datatypes import Cx
+from registry.metadata.errors import ErrorCode, Finding, Rejected
+from repository.imaging import rows
+from repository.imaging.arrivals import Arrival, Held, Outcome, Verdict, by_study, judge
+from repository.imaging.describe import patient_details
+from repository.imaging.packing import read
+from repository.imaging.rows import Requests
+from repository.imaging.scanner import DicomObject, scan
+from repository.imaging.source import ImagingSource
+from repository.imaging.tags import Tag
+from repository.registrar import Registrar
+from repository.store import imaging as index
+from repository.store.blobs import BlobStore, Incoming
+from repository.store.imaging import Growth, Known
+
+BATCH_OBJECTS = 64
+BATCH_BYTES = 64 << 20
+PUBLISH = "publish-study"
+STORING = "PS3.18 10.5"
+MINOR_FAILURE = 4
+
+
+class Ingest:
+    """One source's intake."""
+
+    def __init__(
+        self,
+        database: Database,
+        blobs: BlobStore,
+        registrar: Registrar,
+        source: ImagingSource,
+        now: Callable[[], float],
+    ) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._registrar = registrar
+        self._source = source
+        self._now = now
+
+    def store(self, objects: Iterable[Iterable[bytes]], caller: Caller, study_uid: str | None) -> list[Outcome]:
+        """See `ImagingRepository.store`."""
+        outcomes: dict[int, Outcome] = {}
+        batch: list[Arrival] = []
+        refused: list[Outcome] = []
+        try:
+            for place, chunks in enumerate(objects):
+                arrival = self._receive(place, chunks, study_uid)
+                if isinstance(arrival, Outcome):
+                    outcomes[place] = arrival
+                    refused.append(arrival)
+                else:
+                    batch.append(arrival)
+                if len(batch) + len(refused) >= BATCH_OBJECTS or sum(a.incoming.size for a in batch) >= BATCH_BYTES:
+                    outcomes |= self._settle(batch, refused, caller)
+                    batch, refused = [], []
+            if batch or refused:
+                outcomes |= self._settle(batch, refused, caller)
+        finally:
+            self._blobs.discard(*(arrival.incoming for arrival in batch))
+        return [outcomes[place] for place in sorted(outcomes)]
+
+    def _receive(self, place: int, chunks: Iterable[bytes], study_uid: str | None) -> Arrival | Outcome:
+        """Take in one object and look at it by itself; a refused one leaves nothing behind."""
+        incoming = self._blobs.receive(chunks, sha1=False)
+        try:
+            with incoming.open() as file:
+                found = scan(file, incoming.size)
+            arrival = self._arrival(place, incoming, found)
+            finding = self._problem(arrival, study_uid)
+        except Rejected as rejected:
+            self._blobs.discard(incoming)
+            return Outcome("", "", study_uid or "", _summary(place, rejected))
+        except BaseException:
+            self._blobs.discard(incoming)
+            raise
+        if finding:
+            self._blobs.discard(incoming)
+            return arrival.outcome(finding)
+        return arrival
+
+    def _arrival(self, place: int, incoming: Incoming, found: DicomObject) -> Arrival:
+        patient = None
+        if found.text(Tag.PATIENT_ID):
+            patient = patient_details(found.json, authority=self._source.default_authority)
+        row = rows.instance_row(
+            found,
+            self._source.retrieve_location_uid,
+            patient.patient_id if patient else None,
+            incoming.sha256,
+            incoming.size,
+            self._now(),
+        )
+        return Arrival(place, incoming, replace(found, json=rows.header(found.json)), patient, row)
+
+    def _problem(self, arrival: Arrival, study_uid: str | None) -> Finding | None:
+        """What keeps an object out, whatever is held."""
+        where = arrival.found.sop_instance_uid
+        if study_uid is not None and arrival.study_uid != study_uid:
+            text = "the object belongs to another study than the one that it was sent to"
+            return Finding(ErrorCode.InvalidRequest, where, text, STORING)
+        if arrival.patient is None:
+            return None
+        if not arrival.patient.patient_id:
+            text = "the Patient ID holds a ^, so that it cannot be written as an identifier of a domain"
+            return Finding(ErrorCode.XDSUnknownPatientId, where, text, "ITI TF-3, table 4.2.3.1.7-2")
+        if Cx.parse(arrival.patient.patient_id).authority not in self._source.patient_authorities:
+            text = "the Issuer of Patient ID is none of the authorities that this affinity domain names"
+            return Finding(ErrorCode.XDSUnknownPatientId, where, text, "PS3.3 C.7.1.1; ITI TF-1, 10.4.8")
+        return None
+
+    def _settle(self, batch: Sequence[Arrival], refused: Sequence[Outcome], caller: Caller) -> dict[int, Outcome]:
+        """Keep what can be kept of a batch, durably, and say what became of each object."""
+        verdicts = judge(batch, self._known(self._database.rows, batch))
+        wanted = [a.incoming for a, verdict in zip(batch, verdicts, strict=True) if isinstance(verdict, Held)]
+        # Bytes that are held already are given again: the store writes them only if it has lost them.
+        self._blobs.keep(*wanted)
+        self._blobs.discard(*(a.incoming for a in batch))
+        try:
+            verdicts = self._database.transact(lambda unit: self._write(unit, batch, refused, caller))
+        except Conflict:
+            # The same object came in another study, under another lock, at the same instant: now it is known.
+            verdicts = self._database.transact(lambda unit: self._write(unit, batch, refused, caller))
+        outcomes = {
+            a.place: a.outcome(verdict if isinstance(verdict, Finding) else None)
+            for a, verdict in zip(batch, verdicts, strict=True)
+        }
+        for outcome in (*refused, *outcomes.values()):
+            if outcome.finding:
+                structlog.get_logger(__name__).warning("object refused", code=outcome.finding.code.name)
+        return outcomes
+
+    def _write(self, unit: Unit, batch: Sequence[Arrival], refused: Sequence[Outcome], caller: Caller) -> list[Verdict]:
+        """Rows, registry, outbox and audit of one batch; judged again, for another may have written meanwhile."""
+        now, source = self._now(), self._source.retrieve_location_uid
+        index.lock(unit, source, (a.study_uid for a in batch))
+        known = self._known(unit.rows, batch)
+        verdicts = judge(batch, known)
+        new = [a for a, verdict in zip(batch, verdicts, strict=True) if verdict is Held.NEW]
+        for _, patient in sorted({a.patient_id: a.patient for a in new if a.patient}.items(), key=lambda p: str(p[0])):
+            self._registrar.know_patient(unit, patient, caller)
+        for arrivals in by_study(new):
+            self._add(unit, arrivals, known, caller, now)
+        held = [a for a, verdict in zip(batch, verdicts, strict=True) if isinstance(verdict, Held)]
+        for arrivals in by_study(held):
+            whose = (arrivals[0].patient_id,) if arrivals[0].patient_id else ()
+            audit_write(unit, AuditRecord(caller, CREATE, whose, (arrivals[0].study_uid,), 0, len(arrivals)), now)
+        faults = [*refused, *(a.outcome(v) for a, v in zip(batch, verdicts, strict=True) if isinstance(v, Finding))]
+        if faults:
+            audit_write(unit, _refusal(faults, caller), now)
+        return verdicts
+
+    def _add(self, unit: Unit, arrivals: Sequence[Arrival], known: Known, caller: Caller, now: float) -> None:
+        """The new objects of one study."""
+        source, first = self._source, arrivals[0]
+        growth = self._growth(arrivals, known, now)
+        index.grow(unit, source.retrieve_location_uid, growth, now)
+        before = known.studies.get(first.study_uid)
+        attributes = before.attributes if before else (growth.new_study or {})["attributes"]
+        requests = Requests.parse(growth.requests)
+        study = rows.study_only(read(attributes), source, first.patient, requests)
+        self._registrar.touch_study(unit, study, rows.modalities_of(growth.modalities), caller)
+        if source.automatic and first.patient and not all(a.row["withheld"] for a in arrivals):
+            key = f"{study.uid}|{study.source}"
+            payload = {"study_uid": study.uid, "source": study.source}
+            outbox.put(unit, PUBLISH, key, payload, due=now + source.quiet_seconds, now=now)
+
+    def _growth(self, arrivals: Sequence[Arrival], known: Known, now: float) -> Growth:
+        first, source = arrivals[0], self._source.retrieve_location_uid
+        before = known.studies.get(first.study_uid)
+        requests = Requests.parse(before.requests) if before else Requests()
+        modalities = dict.fromkeys(rows.modalities_of(before.modalities) if before else ())
+        new_series = {}
+        for arrival in arrivals:
+            requests = requests.plus(arrival.found.json)
+            modalities |= dict.fromkeys((arrival.found.text(Tag.MODALITY),))
+            uid = arrival.found.series_instance_uid
+            if (first.study_uid, uid) not in known.series and uid not in new_series:
+                new_series[uid] = rows.series_row(arrival.found, source, arrival.patient_id)
+        new_study = None if before else rows.study_row(first.found, source, first.patient, self._source.zone, now)
+        return Growth(
+            first.study_uid,
+            rows.SEPARATOR.join(filter(None, modalities)),
+            str(requests),
+            new_study,
+            tuple(new_series.values()),
+            [arrival.row for arrival in arrivals],
+        )
+
+    def _known(self, reader: index.Rows, batch: Sequence[Arrival]) -> Known:
+        if not batch:
+            return Known()
+        uids = ((a.study_uid, a.found.series_instance_uid, a.found.sop_instance_uid) for a in batch)
+        return index.known(reader, self._source.retrieve_location_uid, uids)
+
+
+def _refusal(faults: Sequence[Outcome], caller: Caller) -> AuditRecord:
+    studies = tuple(sorted({fault.study_uid for fault in faults if fault.study_uid}))
+    detail = ",".join(sorted({fault.finding.code.name for fault in faults if fault.finding}))
+    return AuditRecord(caller, CREATE, (), studies, MINOR_FAILURE, len(faults), detail)
+
+
+def _summary(place: int, rejected: Rejected) -> Finding:
+    """All findings of one object in one; it is named by its place, counted from 1, for its UID is not sure."""
+    first = rejected.findings[0]
+    return replace(
+        first, where=f"object {place + 1}", text="; ".join(f"{f.where}: {f.text}" for f in rejected.findings)
+    )

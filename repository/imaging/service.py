@@ -1,0 +1,195 @@
+"""The image repository: the DICOM objects that this imaging source holds, their index, and what is read of them.
+
+Bytes are in the blob store, everything that questions and metadata need is in the index. Each read takes the caller's
+visibility in its SQL and is audited before it is answered; each write is audited in its own unit of work.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
+
+from database.engine import Database
+from database.outbox import Outbox
+from registry.access import Caller, OpenPolicy
+from registry.audit import EXECUTE, READ, AuditRecord, ReadAudit
+from registry.metadata.errors import ErrorCode, Rejected
+from registry.metadata.model import StudyDescription
+from repository.imaging import contents
+from repository.imaging.answers import answer
+from repository.imaging.arrivals import Outcome
+from repository.imaging.encapsulated import Span
+from repository.imaging.frames import frames_of
+from repository.imaging.ingest import Ingest
+from repository.imaging.manifest_metadata import ManifestCodes
+from repository.imaging.packing import read, unpack
+from repository.imaging.publishing import Provider, Published, Publisher
+from repository.imaging.query import DicomQuery, Level
+from repository.imaging.scanner import PixelData, locate
+from repository.imaging.source import ImagingSource
+from repository.registrar import Registrar
+from repository.store import imaging as index
+from repository.store.blobs import BlobStore
+from repository.store.imaging import HeldInstance
+from repository.store.imaging_search import find
+
+__all__ = ["Found", "Frame", "HeldInstance", "ImagingRepository", "Outcome", "Published"]
+
+CHUNK = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Matches as data sets of the DICOM JSON model, and whether there are more after them."""
+
+    matches: list[dict[str, Any]]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame: its bytes in pieces, encoded as the transfer syntax says."""
+
+    pieces: Iterator[bytes]
+    transfer_syntax_uid: str
+
+
+class ImagingRepository:
+    """The objects of one source. `publisher` makes their manifests."""
+
+    def __init__(
+        self,
+        database: Database,
+        blobs: BlobStore,
+        registrar: Registrar,
+        repository: Provider,
+        audit: ReadAudit,
+        policy: OpenPolicy,
+        *,
+        source: ImagingSource,
+        codes: ManifestCodes,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._audit = audit
+        self._policy = policy
+        self._source = source
+        self._ingest = Ingest(database, blobs, registrar, source, now)
+        self.publisher = Publisher(
+            database, blobs, repository, Outbox(database, now), source=source, codes=codes, now=now
+        )
+
+    def store(
+        self, objects: Iterable[Iterable[bytes]], caller: Caller, *, study_uid: str | None = None
+    ) -> list[Outcome]:
+        """Keep and index the objects of one request, each a stream of a DICOM file's bytes; an outcome for each.
+
+        An object that is refused leaves the others alone. `study_uid` is the only study that the request may add to.
+
+        Raises:
+            Rejected: the store or the database cannot take more; what earlier batches of the request kept stays kept,
+                and the request may be sent again whole. Also what reading `objects` raises.
+        """
+        return self._ingest.store(objects, caller, study_uid)
+
+    def find_studies(self, query: DicomQuery, caller: Caller) -> Found:
+        """Studies that match (PS3.18 10.6)."""
+        return self._find(replace(query, level=Level.STUDY), caller)
+
+    def find_series(self, query: DicomQuery, caller: Caller) -> Found:
+        """Series that match."""
+        return self._find(replace(query, level=Level.SERIES), caller)
+
+    def find_instances(self, query: DicomQuery, caller: Caller) -> Found:
+        """Instances that match."""
+        return self._find(replace(query, level=Level.INSTANCE), caller)
+
+    def instances(
+        self, caller: Caller, study_uid: str, series_uid: str | None = None, sop_instance_uid: str | None = None
+    ) -> list[HeldInstance]:
+        """The held objects of a study, of one of its series, or one of them, by series and number.
+
+        Raises:
+            Rejected: NotFound, also for what the caller may not see: the two answers must not differ.
+        """
+        visibility = self._policy.visibility(caller)
+        found = index.held_instances(self._database.rows, visibility, study_uid, series_uid, sop_instance_uid)
+        asked = tuple(uid for uid in (study_uid, series_uid, sop_instance_uid) if uid)
+        patients = tuple(sorted({held.patient_id for held in found if held.patient_id}))
+        self._audit.keep(AuditRecord(caller, READ, patients, asked, count=len(found)))
+        if not found:
+            raise Rejected.because(ErrorCode.NotFound, asked[-1], "no such object is held here", "PS3.18 10.4")
+        return found
+
+    def metadata(self, held: HeldInstance) -> bytes:
+        """The object's data set as DICOM JSON text; the URLs of bulk values are relative to the instance's own."""
+        return unpack(held.attributes)
+
+    def open(self, held: HeldInstance) -> BinaryIO:
+        """The object's bytes as they were stored, seekable.
+
+        Raises:
+            Rejected: XDSRepositoryError, the blob was found damaged and is set aside.
+        """
+        try:
+            return self._blobs.open(held.sha256)
+        except KeyError:
+            text = "the object's bytes are damaged and set aside; sending it again mends it"
+            raise Rejected.because(ErrorCode.XDSRepositoryError, held.uid, text, "PS3.18 10.4") from None
+
+    def frames(self, held: HeldInstance, numbers: Sequence[int]) -> list[Frame]:
+        """Frames by their numbers, from 1, in the order asked for.
+
+        Raises:
+            Rejected: NotFound for a frame that is not there; NotAcceptable where frames cannot be told apart.
+        """
+        if held.pixels is None:
+            raise Rejected.because(ErrorCode.NotFound, held.uid, "the object has no Pixel Data", "PS3.18 10.4")
+        *place, offsets, lengths = json.loads(held.pixels)
+        pixels = PixelData(*place, *(Span(*table) if table else None for table in (offsets, lengths)))
+        # The file lives as long as its frames: it is closed with the last one, read to its end or not.
+        frames = frames_of(self.open(held), pixels, read(held.attributes))
+        return [Frame(frames.read(number), held.transfer_syntax_uid) for number in numbers]
+
+    def bulk(self, held: HeldInstance, path: str) -> Iterator[bytes]:
+        """A bulk value by the path in its BulkDataURI, in pieces; of encapsulated pixels, the fragments.
+
+        Raises:
+            Rejected: NotFound when the object has none there.
+        """
+        with self.open(held) as file:
+            spans = locate(file, held.size, path)
+        return self._pieces(held, spans)
+
+    def describe(self, study_uid: str, source: str) -> StudyDescription:
+        """The present contents of a held study, for the registry, which asks on behalf of its own callers.
+
+        Raises:
+            Rejected: NotFound.
+        """
+        return contents.describe(self._database.rows, study_uid, self._source, source)
+
+    def publish(self, study_uid: str, caller: Caller) -> Published:
+        """Publish the study's manifest at once. See `Publisher.publish`."""
+        held = index.study_row(self._database.rows, study_uid, self._source.retrieve_location_uid)
+        if held is None or not self._policy.visibility(caller).admits(held.patient_id):
+            raise contents.not_held(study_uid)
+        return self.publisher.publish(study_uid, caller)
+
+    def _find(self, query: DicomQuery, caller: Caller) -> Found:
+        rows = find(self._database, query, self._policy.visibility(caller))
+        shown = rows[: query.limit]
+        patients = tuple(sorted({row.study.patient_id for row in shown if row.study.patient_id}))
+        asked = ",".join(match.keyword for match in query.matches)
+        self._audit.keep(AuditRecord(caller, EXECUTE, patients, (query.level.value,), count=len(shown), detail=asked))
+        return Found([answer(row, query, self._source.wado_url) for row in shown], len(rows) > len(shown))
+
+    def _pieces(self, held: HeldInstance, spans: Iterable[Span]) -> Iterator[bytes]:
+        with self.open(held) as file:
+            for offset, left in spans:
+                file.seek(offset)
+                while left and (piece := file.read(min(CHUNK, left))):
+                    left -= len(piece)
+                    yield piece

@@ -1,0 +1,40 @@
+"""How the repository reaches a registry: the one in this process, or one reached by ITI-42."""
+
+from typing import Protocol
+
+from database.engine import Unit
+from registry.access import Caller
+from registry.metadata.errors import Finding
+from registry.metadata.model import PatientDetails, StudyDescription, Submission
+
+
+class Registrar(Protocol):
+    """A registry, as the repository needs it. `unit` is the unit of work that a registry in this process joins."""
+
+    def check(self, submission: Submission, caller: Caller) -> list[Finding]:
+        """Everything that would keep `submission` from being registered, found before any byte is kept."""
+
+    def register(self, unit: Unit, submission: Submission, caller: Caller) -> None:
+        """Register `submission`, all or nothing.
+
+        Raises:
+            Rejected: with everything that is wrong.
+        """
+
+    def know_patient(self, unit: Unit, patient: PatientDetails, caller: Caller) -> None:
+        """Take a patient as it comes (policy `open`), and what is newly said about it.
+
+        Raises:
+            Rejected: XDSUnknownPatientId, the authority is not one of the affinity domain's.
+        """
+
+    def know_study(
+        self, unit: Unit, study: StudyDescription, caller: Caller, *, manifest_id: str | None = None
+    ) -> None:
+        """Make a study known that a manifest describes: series and instances are all in `study`.
+
+        `manifest_id` is the entryUUID (bare) of the manifest's DocumentEntry.
+        """
+
+    def touch_study(self, unit: Unit, study: StudyDescription, modalities: tuple[str, ...], caller: Caller) -> None:
+        """Make a held study known, or known to have changed: `study.series` is empty, the contents are asked for when read."""

@@ -1,0 +1,278 @@
+"""The Repository: keep documents and register them, give them back.
+
+The order is that of durability: bytes are received and hashed, everything that can be wrong is found, the bytes are
+kept, and only then one unit of work writes the rows, the registry's and the audit record (ITI TF-2, 3.41.4.1.3).
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+from database.engine import Database, Unit
+from registry.access import Caller, OpenPolicy
+from registry.audit import READ, AuditRecord, ReadAudit
+from registry.metadata.errors import ErrorCode, Finding, Rejected
+from registry.metadata.identify import canonical, with_uuids
+from registry.metadata.model import DocumentEntry, StudyDescription, Submission
+from registry.metadata.urn import CodingScheme, FormatCode
+from repository.imaging.kos_reader import Manifest, read_manifest
+from repository.registrar import Registrar
+from repository.store import documents
+from repository.store.blobs import BlobStore, Incoming
+
+PIECE = 256 * 1024  # bytes a read of a document that goes out
+ITI_41 = "ITI TF-2, 3.41.4.1.3"
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRequest:
+    """A document asked for (ITI TF-2, 3.43.4.1)."""
+
+    repository_unique_id: str
+    unique_id: str
+    home: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """A document given back. `size` in bytes, `sha1` hexadecimal; `open` gives its bytes."""
+
+    request: DocumentRequest
+    mime_type: str
+    size: int
+    sha1: str
+    open: Callable[[], BinaryIO]
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes, in pieces."""
+        with self.open() as file:
+            while piece := file.read(PIECE):
+                yield piece
+
+
+class Repository:
+    """The Document Repository actor; `repository_unique_id` is its OID."""
+
+    def __init__(
+        self,
+        database: Database,
+        blobs: BlobStore,
+        registrar: Registrar,
+        audit: ReadAudit,
+        policy: OpenPolicy,
+        repository_unique_id: str,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._registrar = registrar
+        self._audit = audit
+        self._policy = policy
+        self._now = now
+        self.repository_unique_id = repository_unique_id
+
+    def receive(self, chunks: Iterable[bytes]) -> Incoming:
+        """A document's bytes, hashed and on disk, not yet kept.
+
+        Raises:
+            Rejected: XDSRepositoryOutOfResources.
+        """
+        return self._blobs.receive(chunks)
+
+    def discard(self, incoming: Incoming) -> None:
+        """Forget what was received and will not be provided."""
+        self._blobs.discard(incoming)
+
+    def provide(
+        self,
+        submission: Submission,
+        received: Mapping[str, Incoming],
+        caller: Caller,
+        *,
+        findings: Iterable[Finding] = (),
+        also: Callable[[Unit, Submission], None] | None = None,
+    ) -> Submission:
+        """Keep the documents (`received` by DocumentEntry id) and register the submission, all or nothing.
+
+        `findings` are what is wrong with it already: the registry's are added, so that the sender hears all at once.
+        `also` runs in the same unit of work, with the submission as registered, which is returned too. What was
+        received is kept or gone afterwards, in either case.
+
+        Raises:
+            Rejected: with everything that is wrong.
+        """
+        incoming = tuple(received.values())
+        try:
+            wrong = [*findings, *self._pairing(submission, received)]
+            filled, more = self._filled(submission, received)
+            wrong += more
+            if len(filled.submission_sets) == 1:
+                wrong += self._registrar.check(filled, caller)
+            manifests, more = _manifests(filled, received)
+            wrong += more
+            if any(not f.warning for f in wrong):
+                raise Rejected(wrong)
+            self._blobs.keep(*incoming)
+        except BaseException:
+            self._blobs.discard(*incoming)
+            raise
+        ready = with_uuids(filled)
+        ids = dict(zip((e.id for e in filled.entries), (e.id for e in ready.entries), strict=True))
+        now = self._now()
+
+        def work(unit: Unit) -> None:
+            rows = [_row(e, received[e.id], now) for e in filled.entries]
+            documents.add(unit, rows)
+            self._registrar.register(unit, ready, caller)
+            for entry_id, manifest in manifests.items():
+                for study in _studies(manifest, ready):
+                    self._registrar.know_study(unit, study, caller, manifest_id=ids[entry_id])
+            if also:
+                also(unit, ready)
+
+        self._database.transact(work)
+        return ready
+
+    def retrieve(self, requests: Iterable[DocumentRequest], caller: Caller) -> list[Retrieved | Finding]:
+        """Each document that was asked for, or why not, in the order asked (ITI TF-2, 3.43.4.2.3)."""
+        asked = list(requests)
+        mine = [r.unique_id for r in asked if r.repository_unique_id == self.repository_unique_id]
+        held = documents.find(self._database, mine, self._policy.visibility(caller))
+        answers: list[Retrieved | Finding] = []
+        for request in asked:
+            row = held.get(request.unique_id)
+            if request.repository_unique_id != self.repository_unique_id:
+                text = f"the repository {request.repository_unique_id!r} is not this one, {self.repository_unique_id}"
+                answers.append(
+                    Finding(ErrorCode.XDSUnknownRepositoryId, request.unique_id, text, "ITI TF-2, 3.43.4.2.3")
+                )
+            elif row is None:
+                text = "no document has this uniqueId here"
+                answers.append(
+                    Finding(ErrorCode.XDSDocumentUniqueIdError, request.unique_id, text, "ITI TF-2, 3.43.4.2.3")
+                )
+            else:
+                answers.append(self._retrieved(request, row))
+        patients = tuple(sorted({r.patient_id for r in held.values() if r.patient_id}))
+        self._audit.keep(AuditRecord(caller, READ, patients, tuple(r.unique_id for r in asked), count=len(held)))
+        return answers
+
+    def document(self, unique_id: str, caller: Caller) -> Retrieved:
+        """One document of this repository.
+
+        Raises:
+            Rejected: XDSDocumentUniqueIdError.
+        """
+        found = self.retrieve([DocumentRequest(self.repository_unique_id, unique_id)], caller)[0]
+        if isinstance(found, Finding):
+            raise Rejected([found])
+        return found
+
+    def _retrieved(self, request: DocumentRequest, row: documents.Held) -> Retrieved:
+        return Retrieved(request, row.mime_type, row.size, row.sha1, lambda: self._blobs.open(row.sha256))
+
+    def _pairing(self, submission: Submission, received: Mapping[str, Incoming]) -> Iterator[Finding]:
+        """Documents and entries pair up one to one."""
+        ids = {e.id for e in submission.entries}
+        for entry in submission.entries:
+            if entry.id not in received:
+                yield Finding(ErrorCode.XDSMissingDocument, entry.id, "its Document is missing", ITI_41)
+        for document in received:
+            if document not in ids:
+                yield Finding(ErrorCode.XDSMissingDocumentMetadata, document, "its DocumentEntry is missing", ITI_41)
+
+    def _filled(self, submission: Submission, received: Mapping[str, Incoming]) -> tuple[Submission, list[Finding]]:
+        """The submission with hash, size and repositoryUniqueId of what was received; given values must agree."""
+        wrong: list[Finding] = []
+        held = documents.find(self._database, [e.unique_id for e in submission.entries if e.unique_id], None)
+        entries = []
+        for entry in submission.entries:
+            document = received.get(entry.id)
+            if document is None:
+                entries.append(entry)
+                continue
+            wrong += _disagreements(entry, document, self.repository_unique_id)
+            known = held.get(entry.unique_id or "")
+            if known and known.sha256 != document.sha256:
+                text = "another document with this uniqueId is kept already"
+                wrong.append(
+                    Finding(ErrorCode.XDSNonIdenticalHash, f"{entry.id}.uniqueId", text, "ITI TF-3, 4.2.3.2.10")
+                )
+            entries.append(
+                replace(
+                    entry,
+                    hash=document.sha1,
+                    size=str(document.size),
+                    repository_unique_id=self.repository_unique_id,
+                )
+            )
+        return replace(submission, entries=tuple(entries)), wrong
+
+
+def _disagreements(entry: DocumentEntry, document: Incoming, repository: str) -> Iterator[Finding]:
+    code = ErrorCode.XDSRepositoryMetadataError
+    if entry.hash and entry.hash.lower() != document.sha1:
+        text = f"is {entry.hash}, the document's SHA-1 is {document.sha1}"
+        yield Finding(code, f"{entry.id}.hash", text, "ITI TF-3, 4.2.3.2.10")
+    if entry.size and entry.size.isdigit() and int(entry.size) != document.size:
+        text = f"is {entry.size}, the document has {document.size} bytes"
+        yield Finding(code, f"{entry.id}.size", text, "ITI TF-3, 4.2.3.2.21")
+    if entry.repository_unique_id and entry.repository_unique_id != repository:
+        text = f"is {entry.repository_unique_id}, this repository is {repository}"
+        yield Finding(code, f"{entry.id}.repositoryUniqueId", text, "ITI TF-3, 4.2.3.2.18")
+
+
+def _is_manifest_entry(entry: DocumentEntry) -> bool:
+    code = entry.format_code
+    return bool(code and code.code == FormatCode.KOS_MANIFEST and code.scheme == CodingScheme.DICOM_UID_REGISTRY)
+
+
+def _manifests(submission: Submission, received: Mapping[str, Incoming]) -> tuple[dict[str, Manifest], list[Finding]]:
+    """The manifests among the documents (RAD TF-2, 4.68.4.1.2.3), read; what cannot be one is a finding."""
+    manifests: dict[str, Manifest] = {}
+    wrong: list[Finding] = []
+    for entry in submission.entries:
+        document = received.get(entry.id)
+        if document is None or not _is_manifest_entry(entry):
+            continue
+        try:
+            with document.open() as file:
+                manifest = read_manifest(file, document.size)
+        except Rejected as rejected:
+            wrong += [
+                Finding(ErrorCode.InvalidDocumentContent, entry.id, f"{f.where}: {f.text}".lstrip(": "), f.source)
+                for f in rejected.findings
+            ]
+            continue
+        if not manifest.is_manifest:
+            text = f"the document's title is {manifest.title.display or manifest.title.code}, not a manifest's"
+            wrong.append(Finding(ErrorCode.InvalidDocumentContent, entry.id, text, "RAD TF-2, 4.68.4.1.2.3"))
+        elif entry.unique_id != manifest.sop_instance_uid:
+            text = f"must be the manifest's SOP Instance UID, {manifest.sop_instance_uid}"
+            wrong.append(
+                Finding(ErrorCode.InvalidDocumentContent, f"{entry.id}.uniqueId", text, "RAD TF-2, 4.68.4.1.2.3")
+            )
+        else:
+            manifests[entry.id] = manifest
+    return manifests, wrong
+
+
+def _studies(manifest: Manifest, submission: Submission) -> Iterator[StudyDescription]:
+    """The manifest's studies, for the patient that the submission names: identities are the affinity domain's."""
+    patient = canonical(submission.submission_set.patient_id)
+    for study in manifest.studies:
+        source = study.source or str(submission.submission_set.source_id)
+        yield replace(study, patient_id=patient, source=source)
+
+
+def _row(entry: DocumentEntry, document: Incoming, now: float) -> documents.Held:
+    return documents.Held(
+        str(entry.unique_id),
+        canonical(entry.patient_id),
+        document.sha256,
+        document.sha1,
+        document.size,
+        entry.mime_type,
+        now,
+    )
