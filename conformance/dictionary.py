@@ -11,7 +11,7 @@ import zstandard
 
 from conformance.synthetic import bare, patient_id, submission
 from profiles.faces import ebrim_write
-from profiles.mhd.document_reference import render
+from profiles.mhd.document_reference import render_document_reference
 
 SIZE = 32 * 1024
 SAMPLES = 1500
@@ -20,11 +20,13 @@ SAMPLES = 1500
 def train(seed: int) -> bytes:
     """A dictionary trained on ebRIM and FHIR bodies of `SAMPLES` submissions."""
     rng = random.Random(seed)  # noqa: S311
-    samples: list[bytes] = []
+    samples: list[bytes | bytearray | memoryview] = []
     for number in range(SAMPLES):
         one = submission(rng, patient_id(number), 1)
         samples.append(ebrim_write.body(bare(one.entries[0])))
-        samples.append(render(bare(one.entries[0]), "00000000-0000-4000-8000-000000000000", (), 1.7e9))
+        samples.append(
+            render_document_reference(bare(one.entries[0]), "00000000-0000-4000-8000-000000000000", (), 1.7e9)
+        )
         samples.append(ebrim_write.body(one.submission_set))
         samples.append(ebrim_write.body(one.associations[0]))
     return bytes(zstandard.train_dictionary(SIZE, samples).as_bytes())

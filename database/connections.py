@@ -19,13 +19,26 @@ Row = tuple[Any, ...]
 class Connection(Protocol):
     """One driver connection; `run` gives the rows, or none for a statement that returns none."""
 
-    def run(self, sql: str, params: Mapping[str, Any]) -> list[Row]: ...
-    def run_many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None: ...
-    def count(self, sql: str, params: Mapping[str, Any]) -> int: ...
-    def begin(self) -> None: ...
-    def commit(self) -> None: ...
-    def rollback(self) -> None: ...
-    def close(self) -> None: ...
+    def run(self, sql: str, params: Mapping[str, Any]) -> list[Row]:
+        """Run `sql`; its rows."""
+
+    def run_many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run `sql` once for each of `rows`."""
+
+    def count(self, sql: str, params: Mapping[str, Any]) -> int:
+        """Run `sql`; how many rows it touched."""
+
+    def begin(self) -> None:
+        """Begin a unit of work."""
+
+    def commit(self) -> None:
+        """End it durably."""
+
+    def rollback(self) -> None:
+        """End it without a trace; harmless outside one."""
+
+    def close(self) -> None:
+        """Leave the server or file."""
 
 
 class SqliteConnection:
@@ -43,25 +56,32 @@ class SqliteConnection:
             self._raw.execute(f"PRAGMA {pragma}")
 
     def run(self, sql: str, params: Mapping[str, Any]) -> list[Row]:
+        """See `Connection`."""
         return self._raw.execute(sql, _for_sqlite(params)).fetchall()
 
     def run_many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """See `Connection`."""
         self._raw.executemany(sql, rows)
 
     def count(self, sql: str, params: Mapping[str, Any]) -> int:
+        """See `Connection`."""
         return self._raw.execute(sql, _for_sqlite(params)).rowcount
 
     def begin(self) -> None:
+        """See `Connection`."""
         self._raw.execute("BEGIN IMMEDIATE")
 
     def commit(self) -> None:
+        """See `Connection`."""
         self._raw.execute("COMMIT")
 
     def rollback(self) -> None:
+        """See `Connection`."""
         if self._raw.in_transaction:
             self._raw.execute("ROLLBACK")
 
     def close(self) -> None:
+        """See `Connection`."""
         self._raw.close()
 
 
@@ -80,29 +100,36 @@ class PostgresConnection:
         self._cursor = self._raw.cursor(binary=True)
 
     def run(self, sql: str, params: Mapping[str, Any]) -> list[Row]:
+        """See `Connection`."""
         cursor = self._cursor.execute(sql, params)
         return cursor.fetchall() if cursor.description else []
 
     def run_many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """See `Connection`."""
         if len(rows) == 1:
             self._cursor.execute(sql, rows[0])
         else:
             self._cursor.executemany(sql, rows)
 
     def count(self, sql: str, params: Mapping[str, Any]) -> int:
+        """See `Connection`."""
         return self._cursor.execute(sql, params).rowcount
 
     def begin(self) -> None:
+        """See `Connection`."""
         self._cursor.execute("BEGIN")
 
     def commit(self) -> None:
+        """See `Connection`."""
         self._cursor.execute("COMMIT")
 
     def rollback(self) -> None:
+        """See `Connection`."""
         if not self._raw.closed and self._raw.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
             self._cursor.execute("ROLLBACK")
 
     def close(self) -> None:
+        """See `Connection`."""
         self._raw.close()
 
 

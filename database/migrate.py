@@ -42,7 +42,8 @@ def head() -> str:
 def current(url: str) -> str | None:
     """The revision that the database has; None for an empty one."""
     with _engine(url).connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        revision: str | None = MigrationContext.configure(connection).get_current_revision()
+        return revision
 
 
 def upgrade(url: str) -> None:

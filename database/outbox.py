@@ -140,5 +140,5 @@ class Outbox:
         return self._database.transact(lambda unit: unit.execute(HURRY, b_topic=topic, b_key=key)) > 0
 
     def overdue(self, seconds: float) -> list[tuple[Any, ...]]:
-        """Jobs that should have been done `seconds` ago, and dead letters: (topic, key, state, due, attempts, error)."""
+        """Jobs due for `seconds` and more, and dead letters: (topic, key, state, due, attempts, error)."""
         return self._database.rows(WAITING_JOBS, before=self._now() - seconds)

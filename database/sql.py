@@ -15,6 +15,8 @@ class any_of(FunctionElement[bool]):  # noqa: N801
     """
 
     inherit_cache = True
+    # Without this SQLAlchemy compares the predicate to 1 on SQLite, and no index is used.
+    _is_implicitly_boolean = True
     type = Boolean()
     name = "any_of"
 
@@ -25,13 +27,13 @@ class any_of(FunctionElement[bool]):  # noqa: N801
 
 @compiles(any_of, "postgresql")
 def _array(element: any_of, compiler: Any, **kw: Any) -> str:
-    operand = list(element.clauses)[0]
+    operand = next(iter(element.clauses))
     values = bindparam(element.parameter, type_=ARRAY(Text))
     return str(compiler.process(operand == any_(values), **kw))
 
 
 @compiles(any_of, "sqlite")
 def _json(element: any_of, compiler: Any, **kw: Any) -> str:
-    operand = list(element.clauses)[0]
+    operand = next(iter(element.clauses))
     values = func.json_each(bindparam(element.parameter)).table_valued(column("value"))
     return str(compiler.process(operand.in_(select(values.c.value)), **kw))

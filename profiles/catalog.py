@@ -13,7 +13,7 @@ from registry.metadata.urn import Action
 
 @dataclass(frozen=True, slots=True)
 class Soap:
-    """A SOAP 1.2 operation: at `/xds/<service>`, chosen by wsa:Action. `request` and `response` are {namespace}local."""
+    """A SOAP 1.2 operation at `/xds/<service>`, chosen by wsa:Action. `request` and `response` are {namespace}local."""
 
     service: str
     action: Action

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import click
 from pydantic import ValidationError
 
-from profiles.addresses import Refused
+from profiles.addresses import Refused, at_home
 from profiles.settings import Settings
 
 Extras = Callable[[], Sequence[Any]]
@@ -94,9 +94,11 @@ def _serve_command(extras: Extras) -> click.Command:
 def _serve(settings: Settings, part: str, demo: bool, extras: Extras) -> int:
     from profiles import announce, folders
 
-    for warning in announce.not_spoken(settings):
-        click.echo(f"Warning: {warning}", err=True)
     try:
+        if part != "worker":
+            at_home(settings.web.address)
+        for warning in announce.not_spoken(settings):
+            click.echo(f"Warning: {warning}", err=True)
         folders.prepare(settings, part)
         from profiles.serve import serve
 
@@ -107,14 +109,15 @@ def _serve(settings: Settings, part: str, demo: bool, extras: Extras) -> int:
 
 @click.command()
 @click.argument("study_uid")
+@click.option("--web", metavar="HOST:PORT", help="Address that the server was started with: the manifest links to it.")
 @_with(STORE_OPTIONS)
-def publish(study_uid: str, data: Path | None, config: Path | None) -> None:
+def publish(study_uid: str, web: str | None, data: Path | None, config: Path | None) -> None:
     """Make and register the manifest of the study STUDY_UID now, without waiting for it to come to rest."""
     from profiles.composition import compose
     from registry.access import Caller
     from registry.metadata.errors import Rejected
 
-    house = compose(settings_of(config, data=data))
+    house = compose(_used_settings(config, data, web={"address": web} if web else None))
     try:
         done = house.imaging.publish(study_uid, Caller(name="xdsi publish", address="", transaction="RAD-68"))
     except Rejected as rejected:
@@ -133,7 +136,7 @@ def fsck(repair: bool, grace: float, data: Path | None, config: Path | None) -> 
     """Compare the database with the blob store. Exit status: 0 clean, 1 mended, 2 something is wrong."""
     from profiles import check
 
-    raise SystemExit(check.run(settings_of(config, data=data), repair=repair, grace=grace))
+    raise SystemExit(check.run(_used_settings(config, data), repair=repair, grace=grace))
 
 
 def settings_of(config: Path | None, **flags: Any) -> Settings:
@@ -152,6 +155,14 @@ def settings_of(config: Path | None, **flags: Any) -> Settings:
         _stop(str(error))
     else:
         return settings
+
+
+def _used_settings(config: Path | None, data: Path | None, **flags: Any) -> Settings:
+    """The settings of a server that has run: a misspelt folder must not become a new, empty store."""
+    settings = settings_of(config, data=data, **flags)
+    if not (settings.database_url or (settings.data / "registry.sqlite").exists()):
+        _stop(f"There is no data in {settings.data}: name the folder by --data, or the settings file by --config.")
+    return settings
 
 
 def _run_module(module: str, arguments: Sequence[str]) -> None:

@@ -36,7 +36,7 @@ WADO = "/dicomweb"
 
 
 def compose(settings: Settings, now: Callable[[], float] = time.time) -> House:
-    """The actors that `settings` ask for. Nothing is opened before it is used, so that processes may fork after this."""
+    """The actors that `settings` ask for. Nothing is opened before it is used, so processes may fork after this."""
     database = Database(settings.database)
     blobs = FileBlobs(settings.blobs)
     audit: ReadAudit = FileSpool(settings.data / "audit") if settings.audit else NoAudit()

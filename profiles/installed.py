@@ -1,4 +1,4 @@
-"""The profiles that are installed: the one list from which routes, WSDL, CapabilityStatement and statements are printed."""
+"""The profiles that are installed: the one list that routes, WSDL and statements are printed from."""
 
 from profiles.catalog import Profile
 from profiles.imaging_fhir.profile import PROFILE as IMAGING_FHIR

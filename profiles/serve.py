@@ -50,7 +50,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]
             "limit_request_line": LONGEST_REQUEST_LINE,
             "logger_class": logs.ServerLogger,
             "proc_name": "xdsi",
-            "post_fork": lambda _server, _worker: supervisor.die_with_parent(),
+            "post_fork": lambda _server, process: supervisor.die_with_parent(process.ppid),
             # Its heartbeat file must not wait for a disk that uploads keep busy.
             "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
             "control_socket_disable": True,

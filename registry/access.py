@@ -45,6 +45,6 @@ class OpenPolicy:
 
     name = "open"
 
-    def visibility(self, caller: Caller) -> Visibility:
+    def visibility(self, caller: Caller) -> Visibility:  # noqa: ARG002
         """What `caller` may see."""
         return EVERYTHING

@@ -59,8 +59,7 @@ def named(submission: Submission) -> tuple[list[str], list[str]]:
     ids = {bare_uuid(o.id) for o in submission.objects() if uuid_urn(o.id)}
     for association in submission.associations:
         ids |= {bare_uuid(end) for end in (association.source, association.target) if uuid_urn(end)}
-    holders = (*submission.submission_sets, *submission.entries, *submission.folders)
-    return sorted(ids), sorted({o.unique_id for o in holders if o.unique_id})
+    return sorted(ids), sorted({o.unique_id for o in submission.holders() if o.unique_id})
 
 
 def problems(submission: Submission, state: State) -> Iterator[Finding]:

@@ -25,7 +25,7 @@ VERSION = b"\0"
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """A document-to-document association of the entry being rendered: association type URN and the target's UUID (bare)."""
+    """An association of the entry being rendered to another document: its type's URN and the target's UUID (bare)."""
 
     type: str
     target: str
@@ -39,7 +39,7 @@ class Renderers:
     """Everything inside the object's element, with `VERSION` where VersionInfo goes."""
 
     document_reference: Callable[[DocumentEntry, str, Sequence[Related], float], bytes]
-    """entry (with its bare UUID as id), FHIR id of its patient, relations, time of registration (seconds since 1970)."""
+    """entry (with its bare UUID as id), FHIR id of its patient, relations, registration (seconds since 1970)."""
 
     imaging_study: Callable[[StudyDescription, str | None, Sequence[tuple[str, str]]], bytes]
     """study, FHIR id of its patient or None, (Retrieve Location UID, FHIR id of the Endpoint) of each source."""

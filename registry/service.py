@@ -113,9 +113,9 @@ class Registry:
         self,
         unit: Unit,
         study: StudyDescription,
-        caller: Caller,
+        caller: Caller,  # noqa: ARG002
         *,
-        manifest_id: str | None = None,  # noqa: ARG002
+        manifest_id: str | None = None,
     ) -> None:
         """See `repository.registrar.Registrar`."""
         modalities = tuple(dict.fromkeys(s.modality for s in study.series if s.modality))
@@ -197,7 +197,7 @@ class Registry:
         self._searched(caller, query.type, query.patient_ids or (), found)
         return found
 
-    def read(self, type: ResourceType, id: str, caller: Caller) -> StoredResource:  # noqa: A002
+    def read(self, type: ResourceType, id: str, caller: Caller) -> StoredResource:
         """One resource.
 
         Raises:
@@ -226,7 +226,7 @@ class Registry:
         return (known,)
 
     def entries(self, ids: Iterable[str], caller: Caller) -> list[documents.EntryFacts]:
-        """What a repository must know of DocumentEntries (bare UUIDs) to give their documents; unaudited, unrendered."""
+        """What it takes to give the documents of entries (bare UUIDs); the giving is what is audited."""
         return documents.facts(self._database, list(ids), self._policy.visibility(caller))
 
     def _searched(self, caller: Caller, type_: ResourceType, owners: tuple[str, ...], found: Found) -> None:

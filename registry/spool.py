@@ -97,7 +97,7 @@ class FileSpool:
 def drain(folder: Path, database: Database) -> int:
     """Move the records of files that no process holds any more into the audit table; how many.
 
-    A record that is there already (a crash between commit and unlink) is passed over, so that draining again is harmless.
+    A record that is there already (a crash between commit and unlink) is passed over: draining again is harmless.
     """
     moved = 0
     for path in sorted(folder.glob("*.jsonl")) if folder.is_dir() else ():

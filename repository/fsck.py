@@ -79,7 +79,7 @@ def check(
     *,
     repair: bool = False,
     grace: float = 60.0,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
     """Look at everything. What is younger than `grace` seconds may be an upload under way and is no orphan yet.
 

@@ -37,4 +37,4 @@ class Registrar(Protocol):
         """
 
     def touch_study(self, unit: Unit, study: StudyDescription, modalities: tuple[str, ...], caller: Caller) -> None:
-        """Make a held study known, or known to have changed: `study.series` is empty, the contents are asked for when read."""
+        """Make a held study known, or known to have changed; its series are asked for when it is read."""

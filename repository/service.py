@@ -21,6 +21,9 @@ from repository.registrar import Registrar
 from repository.store import documents
 from repository.store.blobs import BlobStore, Incoming
 
+Received = Incoming
+"""A document's bytes as `Repository.receive` gives them."""
+
 PIECE = 256 * 1024  # bytes a read of a document that goes out
 ITI_41 = "ITI TF-2, 3.41.4.1.3"
 

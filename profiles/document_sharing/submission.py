@@ -78,12 +78,11 @@ def _common(submission: Submission, code: ErrorCode, duplicate: ErrorCode) -> It
     for id_, times in ids.items():
         if times > 1:
             yield Finding(code, id_, f"{times} objects have this id", "ITI TF-3, 4.2.1.4")
-    holders = (*submission.submission_sets, *submission.entries, *submission.folders)
-    uids = Counter(o.unique_id for o in holders if o.unique_id)
+    uids = Counter(o.unique_id for o in submission.holders() if o.unique_id)
     for uid, times in uids.items():
         if times > 1:
             yield Finding(duplicate, uid, f"{times} objects have this uniqueId", "ITI TF-3, 4.2.4.1")
-    for one in holders:
+    for one in submission.holders():
         if one.limited_metadata:
             yield Finding(code, one.id, "limited metadata is not allowed in XDS", "ITI TF-3, 4.2.3.2.29")
         if one.status and not one.status.endswith(":Approved"):
@@ -92,7 +91,7 @@ def _common(submission: Submission, code: ErrorCode, duplicate: ErrorCode) -> It
             )
     if len(submission.submission_sets) == 1:
         patient = submission.submission_set.patient_id
-        for thing in (*submission.entries, *submission.folders):
+        for thing in submission.holders():
             if thing.patient_id and patient and thing.patient_id != patient:
                 yield Finding(
                     ErrorCode.XDSPatientIdDoesNotMatch,
@@ -134,8 +133,8 @@ def _membership(submission: Submission, code: ErrorCode) -> Iterator[Finding]:
     members = [a for a in submission.associations if a.type == AssociationType.HAS_MEMBER and a.source == owner]
     linked = Counter(a.target for a in members)
     entries = {e.id for e in submission.entries}
-    for thing in (*submission.entries, *submission.folders):
-        if linked[thing.id] != 1:
+    for thing in submission.holders():
+        if thing is not submission.submission_set and linked[thing.id] != 1:
             text = f"needs exactly one HasMember from the SubmissionSet, {linked[thing.id]} were sent"
             yield Finding(code, thing.id, text, "ITI TF-3, 4.2.1.4")
     for member in members:

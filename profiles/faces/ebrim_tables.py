@@ -18,7 +18,7 @@ class Card(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One kind of registry object: slots, classifications and external identifiers by wire name -> (attribute, card)."""
+    """One kind of registry object: slots, codes and external identifiers by wire name -> (attribute, card)."""
 
     name: str
     slots: dict[str, tuple[str, Card]]

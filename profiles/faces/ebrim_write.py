@@ -15,7 +15,6 @@ from profiles.faces.ebrim_tables import (
     FOLDER,
     SUBMISSION_SET,
     Card,
-    Shape,
 )
 from registry.answers import Kind, ObjectRef, StoredObject
 from registry.metadata.errors import Finding
@@ -60,7 +59,10 @@ def element(thing: StoredObject) -> bytes:
     home = f' home="{escape(thing.home)}"' if thing.home else ""
     common = f'id="urn:uuid:{thing.id}" lid="urn:uuid:{thing.logical_id}" status="{STATUS[thing.status]}"{home}'
     if thing.kind is Kind.DOCUMENT_ENTRY:
-        head = f'<rim:ExtrinsicObject {common} objectType="{thing.object_type}" mimeType="{escape(thing.mime_type)}" isOpaque="false">'
+        head = (
+            f'<rim:ExtrinsicObject {common} objectType="{thing.object_type}"'
+            f' mimeType="{escape(thing.mime_type)}" isOpaque="false">'
+        )
         return b"%b%b</rim:ExtrinsicObject>" % (head.encode(), inside)
     if thing.kind is Kind.ASSOCIATION:
         head = (

@@ -95,20 +95,23 @@ def shown(answer: Shown) -> Reply:
 
 def resource(stored: StoredResource, base_url: str) -> bytes:
     """One resource as JSON (UTF-8)."""
-    body = head(stored).encode() + stored.body[1:]
-    return body.replace(BASE_IN_JSON, base_url.encode())
+    start, end = frame(stored.type)
+    return (head(start, stored, end).encode() + stored.body[1:]).replace(BASE_IN_JSON, base_url.encode())
 
 
-def head(stored: StoredResource) -> str:
-    """The resource's JSON from its brace to where the body, without its own brace, goes on."""
-    if stored.type is ResourceType.PATIENT:  # has no status
-        status = ""
-    else:
-        status = f'"status":"{stored.status}",'
-    return (
-        f'{{"resourceType":"{stored.type}","id":"{stored.id}",'
-        f'"meta":{{"versionId":"{stored.version}","lastUpdated":"{instant(stored.updated)}"}},{status}'
-    )
+def frame(type: ResourceType) -> tuple[str, str]:
+    """A resource's JSON up to its id, and from its status on to where the body goes on; a Patient has no status."""
+    return f'{{"resourceType":"{type}","id":"', "" if type is ResourceType.PATIENT else '"status":"%s",'
+
+
+def head(start: str, stored: StoredResource, end: str) -> str:
+    """The resource's JSON from its brace to where the body, without its own brace, goes on.
+
+    `start` and `end` are the `frame` of its type: a page has many resources of one type.
+    """
+    _, id, version, updated, status, _ = stored
+    end = end % status if end else end
+    return f'{start}{id}","meta":{{"versionId":"{version}","lastUpdated":"{instant(updated)}"}},{end}'
 
 
 # A page is shown again more often than a resource changes, and formatting a time costs more than the rest of its head.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from profiles.faces.fhir import CONTENT_TYPE, ROOT, head, outcome_body
+from profiles.faces.fhir import CONTENT_TYPE, ROOT, frame, head, outcome_body
 from profiles.faces.fhir_search import Options
 from profiles.faces.reply import Reply
 from registry.metadata.errors import ErrorCode, Finding
@@ -69,18 +69,27 @@ def searchset(
     links = [{"relation": "self", "url": self_url}]
     if next_url is not None:
         links.append({"relation": "next", "url": next_url})
-    entries = [*_entries(items, _MATCH), *_entries(includes, _INCLUDE)]
+    entries: list[bytes] = []
+    _join(entries, items, _MATCH)
+    _join(entries, includes, _INCLUDE)
     if warnings:
-        entries.append(b'{"resource":' + outcome_body(warnings) + _OUTCOME)
+        entries += (b',{"resource":', outcome_body(warnings), _OUTCOME)
     start = b'{"resourceType":"Bundle","type":"searchset","total":%d,"link":%b' % (total, orjson.dumps(links))
-    # An empty array is not allowed (FHIR R4, 2.6.2).
-    rest = b',"entry":[' + b",".join(entries) + b"]}" if entries else b"}"
+    if not entries:  # an empty array is not allowed (FHIR R4, 2.6.2)
+        return start + b"}"
+    entries[0] = entries[0][1:]  # the comma before the first
+    # The server's URL, in front of each fullUrl too, is put in once for the whole page.
+    rest = b',"entry":[' + b"".join(entries) + b"]}"
     return start + rest.replace(BASE_IN_JSON, base_url.encode())
 
 
-def _entries(resources: Iterable[StoredResource], end: bytes) -> list[bytes]:
-    # The server's URL, in front of each fullUrl too, is put in once for the whole page. A body's own brace is dropped.
-    return [
-        f'{{"fullUrl":"\\u0000{ROOT}/{r.type}/{r.id}","resource":{head(r)}'.encode() + r.body[1:-1] + end
-        for r in resources
-    ]
+def _join(entries: list[bytes], resources: Iterable[StoredResource], end: bytes) -> None:
+    """Add the pieces of each resource's entry, a comma in front, to `entries`."""
+    type = None
+    for stored in resources:
+        if stored.type is not type:
+            type = stored.type
+            full_url = f',{{"fullUrl":"\\u0000{ROOT}/{type}/'
+            start, status = frame(type)
+        front = f'{full_url}{stored.id}","resource":{head(start, stored, status)}'
+        entries += (front.encode(), stored.body[1:-1], end)  # without the body's own braces

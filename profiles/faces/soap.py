@@ -73,7 +73,7 @@ def open_envelope(message: Message[T], content_type: str, soap_action: str = "")
             raise Fault("VersionMismatch", "the envelope is not SOAP 1.2's", 500)
         raise Fault("Sender", "the message is not a SOAP 1.2 envelope (ITI TF-2, V.3)")
     headers = [e for part in root.iterchildren(HEADER) for e in part if isinstance(e.tag, str)]
-    bodies = [e for e in root.iterchildren(BODY)]
+    bodies = list(root.iterchildren(BODY))
     if len(bodies) != 1:
         raise Fault("Sender", f"there must be one Body, {len(bodies)} were sent")
     content = [e for e in bodies[0] if isinstance(e.tag, str)]

@@ -88,32 +88,28 @@ def _transaction(by_action: Mapping[Action, Transaction], asked: soap.Request[An
 
 def _run(transaction: Transaction, asked: soap.Request[Any], house: Any) -> Reply:
     face = transaction.face
-    assert (
-        isinstance(face, Soap)
-        and transaction.decode
-        and transaction.handle
-        and transaction.encode
-        and transaction.refuse
-    )
+    decode, handle, encode, refuse = transaction.decode, transaction.handle, transaction.encode, transaction.refuse
+    if not isinstance(face, Soap) or decode is None or handle is None or encode is None or refuse is None:
+        raise TypeError(f"{transaction.id} is no SOAP transaction")
     caller = caller_of(request, transaction.id)
     try:
-        answer = transaction.encode(transaction.handle(transaction.decode(asked), house, caller))
+        answer = encode(handle(decode(asked), house, caller))
     except Rejected as rejected:
         _drop(asked.message, house.repository)
         log.info("refused", transaction=transaction.id, codes=sorted({f.code.name for f in rejected.findings}))
-        answer = transaction.refuse(rejected)
+        answer = refuse(rejected)
     except Exception:
         # The sender gets a coded answer of its own transaction, never a bare 500; the operator gets the traceback.
         _drop(asked.message, house.repository)
         log.exception("failed", transaction=transaction.id, request=caller.request_id)
         code = ErrorCode.XDSRegistryError if face.service == "registry" else ErrorCode.XDSRepositoryError
         text = f"an internal error, logged under {caller.request_id}"
-        answer = transaction.refuse(Rejected.because(code, "", text, "ITI TF-3, 4.2.4.1"))
+        answer = refuse(Rejected.because(code, "", text, "ITI TF-3, 4.2.4.1"))
     return soap.reply(
         face.action.response,
         asked.message_id,
         answer,
-        packaged=face.mtom and asked.message.packaged or bool(answer.attachments),
+        packaged=(face.mtom and asked.message.packaged) or bool(answer.attachments),
     )
 
 

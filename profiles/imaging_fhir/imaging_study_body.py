@@ -46,7 +46,7 @@ def render_imaging_study(
         subject={"reference": f"Patient/{patient_id}"} if patient_id else ABSENT_UNKNOWN,
         started=_time(study.started),
         basedOn=_orders(study),
-        referrer={"display": _spoken(study.referrer)} if study.referrer else None,
+        referrer=present(display=_spoken(study.referrer)),
         endpoint=[_endpoint(id) for id in dict.fromkeys(places.values())],
         numberOfSeries=len(study.series),
         numberOfInstances=sum(len(series.instances) for series in study.series),

@@ -15,7 +15,7 @@ from registry.access import Caller
 from registry.metadata.errors import ErrorCode, Finding, Rejected
 from registry.metadata.model import Submission
 from registry.metadata.urn import Action, Namespace, ResponseStatus
-from repository.store.blobs import Incoming
+from repository.service import Received
 
 log = structlog.get_logger(__name__)
 XDS_B = "{" + Namespace.XDS_B + "}"
@@ -29,11 +29,11 @@ class Provided:
     """A submission with its documents by DocumentEntry id: received ones, or bytes that stood in the envelope."""
 
     submission: Submission
-    documents: dict[str, Incoming | bytes]
+    documents: dict[str, Received | bytes]
     findings: tuple[Finding, ...]
 
 
-def decode(request: soap.Request[Incoming]) -> Provided:
+def decode(request: soap.Request[Received]) -> Provided:
     """The submission and documents in a ProvideAndRegisterDocumentSetRequest.
 
     Raises:
@@ -52,7 +52,7 @@ def decode(request: soap.Request[Incoming]) -> Provided:
         ErrorCode.XDSRepositoryDuplicateUniqueIdInMessage,
         attributes.PROVIDED_DOCUMENT_ENTRY,
     )
-    documents: dict[str, Incoming | bytes] = {}
+    documents: dict[str, Received | bytes] = {}
     elements = list(request.body.iterchildren(XDS_B + "Document"))
     for id_, times in Counter(e.get("id", "") for e in elements).items():
         if not id_ or times > 1:
@@ -63,7 +63,7 @@ def decode(request: soap.Request[Incoming]) -> Provided:
     return Provided(submission, documents, tuple(findings))
 
 
-def _content(element: xml.Element, message: mtom.Message[Incoming]) -> Incoming | bytes:
+def _content(element: xml.Element, message: mtom.Message[Received]) -> Received | bytes:
     included = mtom.included(element, message)
     if included is not None:
         return included

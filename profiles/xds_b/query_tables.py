@@ -51,7 +51,7 @@ P = Parameter
 # fmt: off
 FIND_DOCUMENTS = (
     P("$XDSDocumentEntryPatientId",                  "patient_id",                     Kind.PATIENT, required=True),
-    P("$XDSDocumentEntryStatus",                     "statuses",                       Kind.STATUS, many=True, required=True),
+    P("$XDSDocumentEntryStatus",                     "statuses",                       Kind.STATUS, True, False, True),
     P("$XDSDocumentEntryClassCode",                  "class_codes",                    Kind.CODE, many=True),
     P("$XDSDocumentEntryTypeCode",                   "type_codes",                     Kind.CODE, many=True),
     P("$XDSDocumentEntryPracticeSettingCode",        "practice_setting_codes",         Kind.CODE, many=True),
@@ -69,7 +69,7 @@ FIND_DOCUMENTS = (
     P("$XDSDocumentEntryType",                       "object_types",                   Kind.TYPE, many=True),
 )
 BY_REFERENCE_ID = (
-    P("$XDSDocumentEntryReferenceIdList",            "reference_ids",                  Kind.REFERENCE, many=True, ands=True, required=True),
+    P("$XDSDocumentEntryReferenceIdList",            "reference_ids",                  Kind.REFERENCE, True, True, True),  # noqa: E501
 )
 CONTENTS = (
     P("$XDSDocumentEntryFormatCode",                 "format_codes",                   Kind.CODE, many=True),

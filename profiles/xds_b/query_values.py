@@ -48,5 +48,5 @@ def parse(value: str) -> tuple[bool, list[str]]:
 
 
 def like_pattern(text: str) -> str:
-    """An AuthorPerson value as a LIKE pattern: `%` and `_` are wildcards already, a backslash is not (3.18.4.1.2.3.3)."""
+    """An AuthorPerson value as a LIKE pattern: `%` and `_` are wildcards, a backslash is none (3.18.4.1.2.3.3)."""
     return text.replace("\\", "\\\\")

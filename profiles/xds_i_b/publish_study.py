@@ -1,7 +1,7 @@
 """Publishing a study at once: POST /xds/imaging/studies/{StudyInstanceUID}/publish.
 
-Not of the book: RAD TF-2, 4.68 leaves it to the Imaging Document Source when a study is complete. Left alone, a study is
-published when it has been quiet for `publishing.quiet_seconds`.
+Not of the book: RAD TF-2, 4.68 leaves it to the Imaging Document Source when a study is complete. Left alone, a
+study is published when it has been quiet for `publishing.quiet_seconds`.
 """
 
 import orjson

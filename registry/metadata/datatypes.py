@@ -5,6 +5,7 @@ raises ValueError with a reason that a sender can act upon; `str()` gives the ca
 """
 
 import re
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Self
@@ -12,7 +13,6 @@ from typing import Self
 OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 UUID_URN = re.compile(r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 DTM_DIGITS = re.compile(r"[0-9]{4}(?:[0-9]{2}){0,5}")
-DTM_LENGTHS = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 
 
 def is_oid(text: str) -> bool:
@@ -135,6 +135,11 @@ class Xon:
         return cls(parts[0], parts[9], (parts[5] + "&&").split("&")[1])
 
 
+def _days(year: int, month: int) -> int:
+    """Days of a month; the year 0 is read as a leap year, as the proleptic calendar has it."""
+    return monthrange(year, month)[1] if year else (29 if month == 2 else monthrange(1, month)[1])
+
+
 @dataclass(frozen=True, slots=True)
 class Dtm:
     """A UTC time of stated precision, `YYYY[MM[DD[hh[mm[ss]]]]]` (ITI TF-3, table 4.2.3.1.7-2)."""
@@ -150,10 +155,11 @@ class Dtm:
         """
         if DTM_DIGITS.fullmatch(text) is None:
             raise ValueError("a time is written YYYY[MM[DD[hh[mm[ss]]]]], digits alone, in UTC")
-        try:
-            datetime.strptime(text, DTM_LENGTHS[len(text)])
-        except ValueError:
-            raise ValueError("there is no such date or time") from None
+        month, day = int(text[4:6] or 1), int(text[6:8] or 1)
+        hour, minute, second = int(text[8:10] or 0), int(text[10:12] or 0), int(text[12:14] or 0)
+        no_day = not 1 <= month <= 12 or not 1 <= day <= _days(int(text[:4]), month)
+        if no_day or hour > 23 or minute > 59 or second > 59:
+            raise ValueError("there is no such date or time")
         return cls(text)
 
     @classmethod
@@ -173,13 +179,11 @@ class Dtm:
         if len(padded) < 6:
             padded += "12"
         if len(padded) < 8:
-            year, month = int(padded[:4]), int(padded[4:6])
-            following = datetime(year + month // 12, month % 12 + 1, 1) if year < 9999 else datetime(9999, 12, 31)
-            padded = (following - timedelta(days=1)).strftime("%Y%m%d")
+            padded += f"{_days(int(padded[:4]), int(padded[4:6])):02d}"
         return padded + "235959"[len(padded) - 8 :]
 
     def fhir(self) -> str:
-        """FHIR date or dateTime of the same precision; hours without minutes become whole minutes, as FHIR needs them."""
+        """FHIR date or dateTime of the same precision; FHIR needs minutes where there are hours."""
         t = self.text
         if len(t) <= 8:
             return "-".join(p for p in (t[:4], t[4:6], t[6:8]) if p)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Meaning(NamedTuple):
-    """`status`: HTTP status. `issue`: FHIR R4 issue-type. `text`: the meaning in one sentence. `wire`: when not the name."""
+    """`status`: HTTP status. `issue`: FHIR R4 issue-type. `text`: the meaning. `wire`: the code, when not the name."""
 
     status: int
     issue: str
@@ -30,8 +30,8 @@ class ErrorCode(Enum):
     XDSRegistryError = Meaning(500, "exception", "The registry failed, or cannot read the question.")
     XDSRepositoryError = Meaning(500, "exception", "The repository failed, or cannot read the request.")
     XDSRegistryDuplicateUniqueIdInMessage = Meaning(400, "duplicate", "One uniqueId occurs twice in this submission.")
-    XDSRepositoryDuplicateUniqueIdInMessage = Meaning(400, "duplicate", "One uniqueId occurs twice in this submission, seen by the repository.")
-    XDSDuplicateUniqueIdInRegistry = Meaning(409, "duplicate", "The uniqueId of a SubmissionSet or Folder is registered already.")
+    XDSRepositoryDuplicateUniqueIdInMessage = Meaning(400, "duplicate", "One uniqueId occurs twice.")
+    XDSDuplicateUniqueIdInRegistry = Meaning(409, "duplicate", "The uniqueId of a set or folder is registered.")
     XDSNonIdenticalHash = Meaning(409, "conflict", "The document's uniqueId is registered already, with another hash.")
     XDSNonIdenticalSize = Meaning(409, "conflict", "The document's uniqueId is registered already, with another size.")
     XDSRegistryBusy = Meaning(503, "throttled", "The registry has too much to do; try again.")
@@ -48,11 +48,11 @@ class ErrorCode(Enum):
     XDSStoredQueryMissingParam = Meaning(400, "required", "A required query parameter is missing.")
     XDSStoredQueryParamNumber = Meaning(400, "structure", "A query parameter has too many values, or excludes another.")
     XDSResultNotSinglePatient = Meaning(400, "business-rule", "The answer would hold objects of several patients.")
-    XDSRegistryDeprecatedDocumentError = Meaning(422, "business-rule", "The submission refers to a deprecated document.")
+    XDSRegistryDeprecatedDocumentError = Meaning(422, "business-rule", "A deprecated document is referred to.")
     XDSUnknownRepositoryId = Meaning(404, "not-found", "The repositoryUniqueId is not this repository's.")
     XDSDocumentUniqueIdError = Meaning(404, "not-found", "No document has this uniqueId here.")
     InvalidDocumentContent = Meaning(422, "invalid", "The document does not fit its metadata.")
-    WadoTransferSyntax = Meaning(406, "not-supported", "The instance is not available in an asked-for transfer syntax.", "urn:dicom:wado:0007")
+    WadoTransferSyntax = Meaning(406, "not-supported", "Not kept in a syntax asked for.", "urn:dicom:wado:0007")
     # Not of the book's table: what a DICOM or HTTP face refuses before any metadata rule is reached.
     InvalidRequest = Meaning(400, "invalid", "The request cannot be read.")
     NotFound = Meaning(404, "not-found", "There is nothing here by this name.")

@@ -1,4 +1,4 @@
-"""Ids of a submission made ready to be stored: bare UUIDs, symbolic ids assigned, patient ids canonical (ITI TF-3, 4.2.1.4)."""
+"""A submission's ids made ready to be stored: bare UUIDs, symbolic ids assigned (ITI TF-3, 4.2.1.4)."""
 
 import re
 from dataclasses import replace

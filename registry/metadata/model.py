@@ -139,6 +139,8 @@ class Association:
 
 
 RegistryObject = DocumentEntry | SubmissionSet | Folder | Association
+Holder = DocumentEntry | SubmissionSet | Folder
+"""What has a patient and a uniqueId."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +157,15 @@ class Submission:
         """The one SubmissionSet of a submission that passed the rules."""
         return self.submission_sets[0]
 
-    def objects(self) -> Iterator[RegistryObject]:
-        """All registry objects of the submission."""
+    def holders(self) -> Iterator[Holder]:
+        """Every object that has a patient and a uniqueId."""
         yield from self.submission_sets
         yield from self.entries
         yield from self.folders
+
+    def objects(self) -> Iterator[RegistryObject]:
+        """All registry objects of the submission."""
+        yield from self.holders()
         yield from self.associations
 
 

@@ -13,7 +13,7 @@ LONGEST_VALUE = 256  # characters of a Slot's value, ITI TF-3, 4.2.3.1.1 (ebRIM 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One attribute of a model class: its name there, whether it must be present, its format, and where the book says so."""
+    """One attribute of a model class: its name, whether it must be present, its format, and where the book says so."""
 
     attribute: str
     required: bool

@@ -63,13 +63,17 @@ ASSOCIATION_COLUMNS = (
 
 def entry_of(row: tuple[Any, ...]) -> StoredObject:
     """A row of `ENTRY_COLUMNS`."""
-    return StoredObject(Kind.DOCUMENT_ENTRY, *row[:8], decompress(row[8], row[9]))
+    return StoredObject._make((Kind.DOCUMENT_ENTRY, *row[:8], decompress(row[8], row[9]), "", "", ""))
 
 
 def association_of(row: tuple[Any, ...]) -> StoredObject:
     """A row of `ASSOCIATION_COLUMNS`."""
-    body = decompress(row[9], row[10])
-    return StoredObject(Kind.ASSOCIATION, *row[:6], "", "", body, type=row[6], source=row[7], target=row[8])
+    return StoredObject._make((Kind.ASSOCIATION, *row[:6], "", "", decompress(row[9], row[10]), *row[6:9]))
+
+
+def package_of(kind: Kind, row: tuple[Any, ...]) -> StoredObject:
+    """A row of a SubmissionSet's or a Folder's columns."""
+    return StoredObject._make((kind, *row[:6], "", "", decompress(row[6], row[7]), "", "", ""))
 
 
 def conditions(query: FindDocuments, visibility: Visibility) -> Where:
@@ -203,8 +207,7 @@ def get_submission_set_and_contents(
     found = database.rows(where.statement(lambda: select(*columns)), **where.params)
     if not found:
         return Answer()
-    head = found[0]
-    submission_set = StoredObject(Kind.SUBMISSION_SET, *head[:6], "", "", decompress(head[6], head[7]))
+    submission_set = package_of(Kind.SUBMISSION_SET, found[0])
     members = [association_of(row) for row in database.rows(MEMBERS, owner=submission_set.id)]
     contents = _members(database, query, [m.target for m in members], visibility)
     inside = {thing.id for thing in contents} | {submission_set.id}
@@ -238,9 +241,7 @@ def _members(
     folders.visible(f.patient_id, visibility)
     columns = (f.id, f.logical_id, f.version, f.status, f.home, f.patient_id, f.ebrim, f.dictionary)
     rows = database.rows(folders.statement(lambda: select(*columns)), **folders.params)
-    return [entry_of(row) for row in entries] + [
-        StoredObject(Kind.FOLDER, *row[:6], "", "", decompress(row[6], row[7])) for row in rows
-    ]
+    return [*map(entry_of, entries), *(package_of(Kind.FOLDER, row) for row in rows)]
 
 
 class EntryFacts(NamedTuple):

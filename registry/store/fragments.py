@@ -18,7 +18,10 @@ LEVEL = 3
 @cache
 def _dictionary(number: int) -> zstandard.ZstdCompressionDict:
     data = files("registry.store").joinpath(f"fragments-{number}.zdict").read_bytes()
-    return zstandard.ZstdCompressionDict(data)
+    dictionary = zstandard.ZstdCompressionDict(data)
+    # Digested once, rather than at each use.
+    dictionary.precompute_compress(level=LEVEL)
+    return dictionary
 
 
 class _Contexts(threading.local):

@@ -124,7 +124,7 @@ def _page(
     id_: ColumnElement[Any],
     page: Page | None,
 ) -> tuple[list[tuple[Any, ...]], int, tuple[float, str] | None]:
-    """One page newest first, the total, and the key of the next page. The total is counted only when it is not in sight."""
+    """One page newest first, the total, and the key of the next page; the total is counted only when not in sight."""
     if page is None:
         rows = database.rows(where.statement(lambda: select(*columns).order_by(at.desc(), id_), "all"), **where.params)
         return rows, len(rows), None

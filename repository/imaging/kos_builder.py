@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import UID, ExplicitVRLittleEndian, KeyObjectSelectionDocumentStorage
 
-from registry.metadata.datatypes import DTM_LENGTHS, Cx
+from registry.metadata.datatypes import Cx, Dtm
 from registry.metadata.model import Instance, PatientDetails, Series, StudyDescription
 from repository.imaging import attributes
 from repository.imaging.codes import MANIFEST_TITLE
@@ -194,7 +194,7 @@ def _local(moment: str, zone: tzinfo) -> tuple[str, str]:
         return "", ""
     if len(moment) == 8:
         return moment, ""
-    there = datetime.strptime(moment, DTM_LENGTHS[len(moment)]).replace(tzinfo=UTC).astimezone(zone)
+    there = datetime.strptime(Dtm(moment).first, "%Y%m%d%H%M%S").replace(tzinfo=UTC).astimezone(zone)
     return there.strftime("%Y%m%d"), there.strftime("%H%M%S")[: max(len(moment) - 8, 4 if there.minute else 2)]
 
 

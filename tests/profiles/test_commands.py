@@ -55,10 +55,26 @@ def test_all_wrong_settings_are_named_at_once(tmp_path: Path) -> None:
     assert all(name in output for name in ("web.workers", "web.threads", "publishing.quiet_seconds"))
 
 
+@pytest.mark.parametrize("address", ["0.0.0.0:8080", "[::]:8080", "192.0.2.1:80"])
+def test_it_refuses_to_be_reached_from_elsewhere_and_says_what_to_do(tmp_path: Path, address: str) -> None:
+    result = xdsi("serve", "--data", str(tmp_path / "data"), "--web", address)
+    assert result.exit_code == commands.WRONG_USE
+    assert all(words in result.output for words in (address, "no authentication", "127.0.0.1", "forward to it"))
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_settings_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     result = xdsi("fsck", "--config", str(tmp_path / "none.toml"))
     assert result.exit_code == commands.WRONG_USE
     assert "none.toml" in result.output
+
+
+@pytest.mark.parametrize("command", [("fsck",), ("publish", "1.2.3")])
+def test_a_misspelt_data_folder_does_not_become_a_store(tmp_path: Path, command: tuple[str, ...]) -> None:
+    result = xdsi(*command, "--data", str(tmp_path / "dta"))
+    assert result.exit_code == commands.WRONG_USE
+    assert str(tmp_path / "dta") in result.output
+    assert not (tmp_path / "dta").exists()
 
 
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
+import re
 from collections import Counter
 from io import BytesIO
 
 import pytest
+import requests
+import running
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
-from profiles.demo import images, region, reports, tables
+from profiles.demo import images, load, region, reports, tables
 from profiles.settings import Settings
 from registry.metadata.datatypes import Cx, Cxi, is_oid
 
@@ -54,6 +57,7 @@ def test_the_region_has_the_size_that_was_promised(studies: list[region.Study]) 
     assert all(tables.FIRST_DAY <= study.performed.date() <= tables.LAST_DAY for study in studies)
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value for VR")
 def test_an_object_belongs_to_its_new_patient_alone(studies: list[region.Study]) -> None:
     kinds = {study.examination.title: study for study in studies}
     assert len(kinds) == len(tables.EXAMINATIONS)
@@ -99,3 +103,56 @@ def test_a_report_names_its_study_by_both_identifiers(studies: list[region.Study
         if report.entry.mime_type == "text/plain":
             assert study.examination.conclusion in report.document.decode()
             assert reports.NOTICE in report.document.decode()
+
+
+def total(server: running.RunningServer, search: str) -> int:
+    answer = requests.get(f"{server.base_url}/fhir/{search}", timeout=20)
+    assert answer.ok, answer.text
+    return int(answer.json()["total"])
+
+
+def test_everything_is_found_through_the_doors_and_loading_again_changes_nothing(
+    demo_server: running.RunningServer, studies: list[region.Study]
+) -> None:
+    assert total(demo_server, "Patient") == tables.PATIENTS
+    assert total(demo_server, "ImagingStudy") == len(studies)
+    assert total(demo_server, "DiagnosticReport") == sum(study.is_reported for study in studies)
+    assert load(Settings.model_construct(data=demo_server.data)) == 0
+    assert total(demo_server, "DocumentReference") == len(studies) + sum(study.is_reported for study in studies)
+
+
+def test_a_report_points_to_its_study(demo_server: running.RunningServer, studies: list[region.Study]) -> None:
+    study = studies[0]
+    found = requests.get(
+        f"{demo_server.base_url}/fhir/DiagnosticReport",
+        params={"patient.identifier": f"urn:oid:{AUTHORITY}|{study.person.personnummer}"},
+        timeout=20,
+    ).json()
+    linked = [reference["reference"] for e in found["entry"] for reference in e["resource"]["imagingStudy"]]
+    uids = {
+        identifier["value"]
+        for reference in linked
+        for identifier in requests.get(f"{demo_server.base_url}/fhir/{reference}", timeout=20).json()["identifier"]
+    }
+    assert f"urn:oid:{study.uid}" in uids
+
+
+def test_the_home_page_shows_a_patient_by_an_opaque_id(demo_server: running.RunningServer) -> None:
+    page = requests.get(f"{demo_server.base_url}/", timeout=20).text
+    links = re.findall(r'href="(/fhir/[^"]*patient=[^"]+)"', page)
+    assert len(links) == 2
+    for link in links:
+        assert not re.search(r"\d{12}", link)
+        assert total(demo_server, link.removeprefix("/fhir/").replace("&amp;", "&")) > 0
+
+
+def test_commands_work_beside_the_running_server(
+    demo_server: running.RunningServer, studies: list[region.Study]
+) -> None:
+    published = running.run_xdsi("publish", studies[0].uid, "--data", str(demo_server.data))
+    assert (published.returncode, "is unchanged" in published.stdout) == (0, True), published.stderr
+    unknown = running.run_xdsi("publish", "1.2.3.4", "--data", str(demo_server.data))
+    assert unknown.returncode == 1
+    assert "1.2.3.4" in unknown.stderr
+    checked = running.run_xdsi("fsck", "--data", str(demo_server.data))
+    assert (checked.returncode, "Clean" in checked.stdout) == (0, True), checked.stdout

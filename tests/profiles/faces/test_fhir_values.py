@@ -42,7 +42,8 @@ def test_alternatives(text, found):
 
 
 @pytest.mark.parametrize(
-    "text", ["1.2.840.5", "urn:oid:1.2.840.5", "urn:dicom:uid|1.2.840.5", "urn:dicom:uid|urn:oid:1.2.840.5", "|1.2.840.5"]
+    "text",
+    ["1.2.840.5", "urn:oid:1.2.840.5", "urn:dicom:uid|1.2.840.5", "urn:dicom:uid|urn:oid:1.2.840.5", "|1.2.840.5"],
 )
 def test_a_uid_in_all_its_spellings(text):
     assert fhir_values.uid(fhir_values.token(text)) == "1.2.840.5"
@@ -113,7 +114,9 @@ def test_moments_in_seconds():
     assert Interval("19700101000001", None).seconds == (1.0, None)
 
 
-@pytest.mark.parametrize("text", ["191212121212", "|191212121212", "urn:oid:x|1", "urn:oid:1.2.3|", "urn:oid:1.2.3|1^2"])
+@pytest.mark.parametrize(
+    "text", ["191212121212", "|191212121212", "urn:oid:x|1", "urn:oid:1.2.3|", "urn:oid:1.2.3|1^2"]
+)
 def test_a_patient_is_named_by_authority_and_value(text):
     with pytest.raises(ValueError):
         fhir_values.patient_cx(fhir_values.token(text))
@@ -134,7 +137,10 @@ def test_the_swedish_uri_and_the_oid_are_one_authority():
         ("urn:oid:1.2.3|x", ("x^^1.2.3",)),
         (
             f"{FhirSystem.IHE_FORMAT_CODES}|urn:ihe:rad:PDF",
-            (f"urn:ihe:rad:PDF^^{CodingScheme.IHE_FORMAT_CODES}", f"urn:ihe:rad:PDF^^{CodingScheme.IHE_RAD_FORMAT_CODES}"),
+            (
+                f"urn:ihe:rad:PDF^^{CodingScheme.IHE_FORMAT_CODES}",
+                f"urn:ihe:rad:PDF^^{CodingScheme.IHE_RAD_FORMAT_CODES}",
+            ),
         ),
     ],
 )
