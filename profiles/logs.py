@@ -11,12 +11,13 @@ import sys
 import traceback
 from collections.abc import MutableMapping
 from typing import Any
-from uuid import uuid4
 
 import structlog
 from flask import Flask
 from gunicorn.glogging import Logger as GunicornLogger
 from structlog.typing import Processor
+
+from registry.metadata.identify import fresh_uuid
 
 Event = MutableMapping[str, Any]
 
@@ -129,6 +130,6 @@ def register(app: Flask, _: object = None) -> None:
 
     def bind() -> None:
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=uuid4().hex)
+        structlog.contextvars.bind_contextvars(request_id=fresh_uuid())
 
     app.before_request(bind)

@@ -17,7 +17,7 @@ from gunicorn.app.base import BaseApplication
 from sqlalchemy.exc import OperationalError
 
 from database.migrate import NewerSchema, upgrade
-from profiles import announce, demo, logs, supervisor, worker
+from profiles import announce, demo, logs, memory, supervisor, worker
 from profiles.addresses import Address, Refused, at_home, listen
 from profiles.app import create_app
 from profiles.settings import Settings
@@ -61,6 +61,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         """The application of one process."""
+        memory.keep()
         return create_app(self._settings, self._extras)
 
 

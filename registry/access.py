@@ -6,7 +6,8 @@ server refuses to listen elsewhere. The seam is what stays when the rules of con
 """
 
 from dataclasses import dataclass, field
-from uuid import uuid4
+
+from registry.metadata.identify import fresh_uuid
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Caller:
     name: str
     address: str
     transaction: str
-    request_id: str = field(default_factory=lambda: str(uuid4()))
+    request_id: str = field(default_factory=fresh_uuid)
 
 
 @dataclass(frozen=True, slots=True)

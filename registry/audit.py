@@ -7,11 +7,11 @@ before the answer is released (`registry.spool`).
 import json
 from dataclasses import dataclass
 from typing import Any, Protocol
-from uuid import uuid4
 
 from database.engine import Unit
 from database.tables import AUDIT
 from registry.access import Caller
+from registry.metadata.identify import fresh_uuid
 
 CREATE, READ, UPDATE, DELETE, EXECUTE = "C", "R", "U", "D", "E"  # DICOM PS3.15 A.5, EventActionCode
 
@@ -35,7 +35,7 @@ class AuditRecord:
     def as_dict(self, recorded: float) -> dict[str, Any]:
         """The record as it is stored; `recorded` is seconds since 1970."""
         return {
-            "id": str(uuid4()),
+            "id": fresh_uuid(),
             "recorded": recorded,
             "transaction": self.caller.transaction,
             "action": self.action,

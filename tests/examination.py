@@ -86,10 +86,11 @@ class Study:
         data = pydicom.dcmread(path)
         data.PatientID, data.PatientName = self.who.number, f"{self.who.family}^{self.who.given}"
         data.PatientBirthDate, data.PatientSex = "18120304", "F"
-        data.IssuerOfPatientIDQualifiersSequence = [_authority(AUTHORITY)]
+        data.IssuerOfPatientIDQualifiersSequence = [authority(AUTHORITY)]
         data.StudyInstanceUID, data.SeriesInstanceUID, data.SOPInstanceUID = self.uid, self.series, new_uid()
         data.StudyDate, data.StudyTime, data.AccessionNumber = self.date, self.time, self.accession
-        data.IssuerOfAccessionNumberSequence = [_authority(ORDERS)]
+        data.IssuerOfAccessionNumberSequence = [authority(ORDERS)]
+        data.TimezoneOffsetFromUTC = "+0200"
         for keyword, value in attributes.items():
             setattr(data, keyword, value)
         data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID
@@ -101,11 +102,15 @@ class Study:
     def small(self, size: int = 4000) -> bytes:
         """A small object whose bytes nobody else has."""
         return self.object(
-            Rows=1, Columns=2, PixelData=b"\0\1\2\3", ImageComments=uuid4().hex * (size // 32), SeriesInstanceUID=new_uid()
+            Rows=1,
+            Columns=2,
+            PixelData=b"\0\1\2\3",
+            ImageComments=uuid4().hex * (size // 32),
+            SeriesInstanceUID=new_uid(),
         )
 
 
-def _authority(oid: str) -> Dataset:
+def authority(oid: str) -> Dataset:
     item = Dataset()
     item.UniversalEntityID, item.UniversalEntityIDType = oid, "ISO"
     return item
@@ -323,7 +328,8 @@ CXF = Dialect(
     "uuid:4b2c7f0e-75cf-4c84-9a35-5f2e1f6f0a5a",
     'multipart/related; type="application/xop+xml"; boundary="{boundary}"; '
     f'start="<root.message@cxf.apache.org>"; start-info="application/soap+xml; action=\\"{PNR}\\""',
-    f"Content-Type: {XOP}\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <root.message@cxf.apache.org>",
+    f'Content-Type: application/xop+xml; charset=UTF-8; type="application/soap+xml; action=\\"{PNR}\\""\r\n'
+    "Content-Transfer-Encoding: binary\r\nContent-ID: <root.message@cxf.apache.org>",
     "Content-Type: application/pdf\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <{id}>",
     percent=True,
     preamble=b"\r\n",

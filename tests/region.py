@@ -125,7 +125,8 @@ class Region:
         slots = []
         for name, value in parameters.items():
             full = f"$XDSDocumentEntry{name[1:]}" if name.startswith("_") else f"${name}"
-            slots.append(slot(full, *([value] if isinstance(value, str) else value)))
+            # A list is a Slot for each of its values: AND.
+            slots += [slot(full, one) for one in ([value] if isinstance(value, str) else value)]
         return self.soap("registry").service.RegistryStoredQuery(
             ResponseOption={"returnType": returns, "returnComposedObjects": True},
             AdhocQuery={"id": query, "Slot": slots},
@@ -133,9 +134,7 @@ class Region:
 
     def documents_of(self, who: Person, status: Status = Status.APPROVED, **more: Any) -> list[Any]:
         """The ExtrinsicObjects of a person."""
-        answer = self.query(
-            StoredQueryId.FIND_DOCUMENTS, _PatientId=f"'{who.cx}'", _Status=f"('{status}')", **more
-        )
+        answer = self.query(StoredQueryId.FIND_DOCUMENTS, _PatientId=f"'{who.cx}'", _Status=f"('{status}')", **more)
         assert answer.status == ResponseStatus.SUCCESS, answer
         return [one["ExtrinsicObject"] for one in objects(answer) if "ExtrinsicObject" in one]
 
@@ -158,7 +157,7 @@ class Region:
 
     def search(self, type_: str, **parameters: Any) -> list[dict[str, Any]]:
         """Every match, over all pages."""
-        return [e["resource"] for page in self.pages(type_, **parameters) for e in matches(page)]
+        return [found for page in self.pages(type_, **parameters) for found in matches(page)]
 
     def pages(self, type_: str, **parameters: Any) -> Iterator[dict[str, Any]]:
         page = self.fhir(type_, **parameters)
@@ -178,7 +177,9 @@ class Region:
         """Rows of each table, and files of the blob store."""
         engine = sqlalchemy.create_engine(self.database, poolclass=sqlalchemy.NullPool)
         with engine.connect() as connection:
-            found = {t: int(connection.execute(sqlalchemy.text(f"SELECT count(*) FROM {t}")).scalar_one()) for t in ROWS}
+            found = {
+                t: int(connection.execute(sqlalchemy.text(f"SELECT count(*) FROM {t}")).scalar_one()) for t in ROWS
+            }
         return found | {"files": examination.files_under(self.server.data / "blobs")}
 
     def sql(self, text: str, **parameters: Any) -> list[Any]:
@@ -210,7 +211,7 @@ def codes(answer: Any) -> list[str]:
 
 
 def matches(page: dict[str, Any]) -> list[dict[str, Any]]:
-    return [e for e in page.get("entry", []) if e["search"]["mode"] == "match"]
+    return [e["resource"] for e in page.get("entry", []) if e["search"]["mode"] == "match"]
 
 
 def slots_of(entry: Any) -> dict[str, list[str]]:

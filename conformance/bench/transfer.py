@@ -12,50 +12,59 @@ BLOCK = 1 << 20
 MOST_PARTS = 100_000
 
 
-def send(where: Where, path: str, headers: Mapping[str, str], pieces: Sequence[bytes], says: bytes, times: int) -> float:
-    """POST a body that is in pieces; seconds from the first byte sent to the last one received.
+def send(where: Where, question: Question, pieces: Sequence[bytes], says: bytes, times: int) -> float:
+    """Send a body that is in pieces; the seconds that it took.
 
     Raises:
-        Wrong: the answer does not say `says` exactly `times` times.
+        Wrong: the status is not 200, or the answer does not say `says` exactly `times` times.
     """
-    size = sum(map(len, pieces))
     begin = time.perf_counter()
-    body = _body(_send(where, "POST", path, headers, pieces, size))
+    body = body_of(answer_to(where, question, pieces))
     seconds = time.perf_counter() - begin
     if body.count(says) != times:
-        raise Wrong(f"{path}: {body[:500]!r}")
+        raise Wrong(f"{question.path}: {body[:4000]!r}")
     return seconds
 
 
 def take(where: Where, question: Question, length: int | None = None) -> tuple[int, float]:
-    """Read an answer and throw it away; its length, and the seconds from the first byte sent to the last received.
+    """Read an answer and throw it away; the length of its body, and the seconds that it took.
 
     Raises:
         Wrong: the status is not 200, or the body has not `length` bytes.
     """
     buffer, got = bytearray(BLOCK), 0
     begin = time.perf_counter()
-    answer = _send(where, question.method, question.path, question.headers, [question.body], len(question.body))
+    answer = answer_to(where, question)
     while count := answer.readinto(buffer):
         got += count
     seconds = time.perf_counter() - begin
-    if answer.status != 200 or length not in (None, got):
+    if answer.status != http.client.OK or length not in (None, got):
         raise Wrong(f"{question.path}: status {answer.status}, {got} bytes instead of {length}")
     return got, seconds
 
 
 def digests(where: Where, question: Question) -> list[str]:
-    """The SHA-256 of each part of a multipart answer, in hexadecimal."""
-    answer = _send(where, question.method, question.path, question.headers, [question.body], len(question.body))
-    if answer.status != 200:
+    """The SHA-256 of each part of a multipart answer, in hexadecimal.
+
+    Raises:
+        Wrong: the status is not 200.
+    """
+    answer = answer_to(where, question)
+    if answer.status != http.client.OK:
         raise Wrong(f"{question.path}: status {answer.status}: {answer.read(500)!r}")
-    return [_digest(part.chunks) for part in read_parts(answer.headers["Content-Type"], answer.read, Limits(MOST_PARTS))]
+    content_type = answer.headers["Content-Type"]
+    return [digest(part.chunks) for part in read_parts(content_type, answer.read, Limits(MOST_PARTS))]
 
 
-def _digest(chunks: Iterable[bytes]) -> str:
-    digest = hashlib.sha256()
+def digest(chunks: Iterable[bytes]) -> str:
+    """The SHA-256 of bytes in pieces, in hexadecimal."""
+    found = hashlib.sha256()
     for chunk in chunks:
-        digest.update(chunk)
-    return digest.hexdigest()
+        found.update(chunk)
+    return found.hexdigest()
 
 
+def fingerprint(where: Where, question: Question) -> str:
+    """The SHA-256 of the body of an answer, in hexadecimal."""
+    answer = answer_to(where, question)
+    return digest(iter(lambda: answer.read(BLOCK), b""))

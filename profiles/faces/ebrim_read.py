@@ -223,10 +223,13 @@ class _Reader:
 
 
 def _values(slot: _Element) -> Iterator[str]:
-    for values in slot.iterchildren(VALUE_LIST):
-        for value in values.iterchildren(VALUE):
-            text = (value.text or "").strip()
-            if text:
+    for values in slot:
+        if values.tag != VALUE_LIST:
+            continue
+        for value in values:
+            # A comment within a value splits its text in the tree, not in the message.
+            text = value.text if not len(value) else str(value.xpath("string()"))
+            if value.tag == VALUE and text and (text := text.strip()):
                 yield text
 
 
@@ -240,4 +243,4 @@ def _localized(element: _Element) -> str | None:
 
 def slots_of(element: _Element) -> Slots:
     """The Slots of any element, as (name, values)."""
-    return tuple((slot.get("name", ""), tuple(_values(slot))) for slot in element.iterchildren(SLOT))
+    return tuple((slot.get("name", ""), tuple(_values(slot))) for slot in element if slot.tag == SLOT)

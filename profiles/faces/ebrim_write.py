@@ -6,7 +6,6 @@ around it, since they change (`registry.renderers`).
 
 from collections.abc import Iterable
 from html import escape
-from uuid import uuid4
 
 from profiles.faces.ebrim_tables import (
     ASSOCIATION,
@@ -18,6 +17,7 @@ from profiles.faces.ebrim_tables import (
 )
 from registry.answers import Kind, ObjectRef, StoredObject
 from registry.metadata.errors import Finding
+from registry.metadata.identify import fresh_uuid
 from registry.metadata.model import Association, Author, Code, DocumentEntry, Folder, SubmissionSet
 from registry.metadata.urn import Namespace, ObjectType, Severity, Status
 from registry.renderers import VERSION
@@ -114,7 +114,7 @@ def _localized(tag: str, text: str | None) -> str:
 
 def _classification(scheme: str, owner: str, node: str, inside: str) -> str:
     return (
-        f'<rim:Classification id="urn:uuid:{uuid4()}" objectType="{ObjectType.CLASSIFICATION}"'
+        f'<rim:Classification id="urn:uuid:{fresh_uuid()}" objectType="{ObjectType.CLASSIFICATION}"'
         f' classificationScheme="{scheme}" classifiedObject="{owner}" nodeRepresentation="{escape(node)}">'
         f"{inside}</rim:Classification>"
     )
@@ -132,7 +132,7 @@ def _author(scheme: str, owner: str, author: Author) -> str:
 
 def _identifier(scheme: str, owner: str, value: str, name: str) -> str:
     return (
-        f'<rim:ExternalIdentifier id="urn:uuid:{uuid4()}" objectType="{ObjectType.EXTERNAL_IDENTIFIER}"'
+        f'<rim:ExternalIdentifier id="urn:uuid:{fresh_uuid()}" objectType="{ObjectType.EXTERNAL_IDENTIFIER}"'
         f' registryObject="{owner}" identificationScheme="{scheme}" value="{escape(value)}">'
         f'<rim:Name><rim:LocalizedString charset="UTF-8" value="{name}"/></rim:Name></rim:ExternalIdentifier>'
     )
@@ -140,6 +140,6 @@ def _identifier(scheme: str, owner: str, value: str, name: str) -> str:
 
 def _node(kind: ObjectType, owner: str) -> str:
     return (
-        f'<rim:Classification id="urn:uuid:{uuid4()}" objectType="{ObjectType.CLASSIFICATION}"'
+        f'<rim:Classification id="urn:uuid:{fresh_uuid()}" objectType="{ObjectType.CLASSIFICATION}"'
         f' classifiedObject="{owner}" classificationNode="{kind}"/>'
     )

@@ -61,9 +61,15 @@ def require_json(request: Request) -> None:
         if media in _JSON_FORMATS or media == "*/*":
             return
         raise not_acceptable(_JSON_FORMS[:1])
-    accept = accept_of(request.headers.get("Accept"))
-    if not any(quality(accept, form) for form in _JSON_FORMS):
+    if not _takes_json(request.headers.get("Accept")):
         raise not_acceptable(_JSON_FORMS[:1])
+
+
+# Clients send the same few headers with every request.
+@lru_cache(maxsize=256)
+def _takes_json(header: str | None) -> bool:
+    accept = accept_of(header)
+    return any(quality(accept, form) for form in _JSON_FORMS)
 
 
 def is_id(text: str) -> bool:

@@ -4,6 +4,7 @@ A transaction lists its parameters; `Question` reads a request by that list and 
 all is told at once. A parameter that the list does not name is passed over, or refused under `Prefer: handling=strict`.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
@@ -32,6 +33,7 @@ PATIENT_IDENTIFIER: Final = frozenset({
 _ABOUT_THE_ANSWER: Final = frozenset({"_count", "_after", "_include", "_summary", "_format", "_pretty", "_total"})
 _FORM = "application/x-www-form-urlencoded"
 _BOOK = "FHIR R4, 3.1.1"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Question:
@@ -75,8 +77,10 @@ class Question:
 
     def each(self, name: str, read: Callable[[str], T]) -> tuple[tuple[T, ...], ...]:
         """The values of a parameter as AND of ORs, read by `read`, which raises ValueError with a reason."""
+        if name not in self._given:
+            return ()
         found = []
-        for text in self._given.get(name, ()):
+        for text in self._given[name]:
             ors: list[T] = []
             for alternative in values.alternatives(text):
                 try:
@@ -273,6 +277,6 @@ def _pairs(request: Request) -> list[tuple[str, str]]:
             raise Rejected.because(
                 ErrorCode.TooLarge, name[:50], f"at most {MOST_CHARACTERS} characters", "limit of this server"
             )
-        if any(character < " " or character == "\x7f" for character in name + value):
+        if _CONTROL.search(name) or _CONTROL.search(value):
             raise Rejected.because(ErrorCode.InvalidRequest, name[:50], "holds a control character", _BOOK)
     return pairs

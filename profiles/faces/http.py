@@ -37,11 +37,13 @@ def register(app: Flask, transaction: Transaction, house: Any, problem: Callable
 
 def response_of(reply: Reply) -> Response:
     """The answer as Flask sends it; an iterable body is streamed, and closed when the client leaves."""
-    response = Response(reply.body, status=reply.status, headers=dict(reply.headers))
-    # Flask would call an answer without content HTML.
-    response.headers.pop("Content-Type", None)
+    headers = [*reply.headers.items()]
     if reply.content_type:
-        response.headers["Content-Type"] = reply.content_type
+        headers.append(("Content-Type", reply.content_type))
+    response = Response(reply.body, reply.status, headers)
+    if not reply.content_type:
+        # Flask would call an answer without content HTML.
+        del response.headers["Content-Type"]
     return response
 
 

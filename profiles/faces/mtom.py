@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 from uuid import uuid4
 
 from profiles.faces import xml
-from profiles.faces.multipart import Limits, Part, Read, bare_id, parameters, read_parts, write_parts
+from profiles.faces.multipart import BLOCK, Limits, Part, Read, bare_id, parameters, read_parts, write_parts
 from registry.metadata.errors import ErrorCode, Finding, Rejected
 from registry.metadata.urn import Namespace
 
@@ -75,7 +75,7 @@ def read_message(
     mime, given = parameters(content_type)
     if mime == _SOAP12:
         _check_charset(given)
-        root = xml.parse(_joined(iter(lambda: read(limit + 1), b""), limit), limit=limit, what="envelope")
+        root = xml.parse(_joined(iter(lambda: read(BLOCK), b""), limit), limit=limit, what="envelope")
         _named(_references(root), {})
         return Message(root, {}, packaged=False)
     if given.get("type", _XOP).lower() not in _ROOT_TYPES:

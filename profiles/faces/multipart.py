@@ -10,6 +10,8 @@ import re
 import string
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Final
 
 from registry.metadata.errors import ErrorCode, Rejected
@@ -65,7 +67,8 @@ class Part:
         return self.headers.get("content-type", "")
 
 
-def parameters(content_type: str) -> tuple[str, dict[str, str]]:
+@lru_cache(maxsize=256)
+def parameters(content_type: str) -> tuple[str, Mapping[str, str]]:
     """Media type and parameters of a Content-Type, names and media type in lower case.
 
     A value may be quoted or bare, whatever characters it has (RFC 2045, 5.1, would have most of them quoted).
@@ -86,7 +89,7 @@ def parameters(content_type: str) -> tuple[str, dict[str, str]]:
         value = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else value
         if found.setdefault(name.lower(), value) != value:
             raise _invalid("Content-Type", f"The parameter {name[:100]} is given twice, differently", _PARAMETERS)
-    return mime.lower(), found
+    return mime.lower(), MappingProxyType(found)
 
 
 def bare_id(content_id: str) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html import escape
 from typing import Generic, TypeVar
-from uuid import uuid4
 
 import structlog
 
@@ -17,6 +16,7 @@ from profiles.faces import mtom, xml
 from profiles.faces.mtom import Attachment, Message
 from profiles.faces.reply import Reply
 from registry.metadata.errors import Rejected
+from registry.metadata.identify import fresh_uuid
 from registry.metadata.urn import Namespace
 
 log = structlog.get_logger(__name__)
@@ -27,6 +27,9 @@ MUST_UNDERSTAND = xml.tag(Namespace.SOAP, "mustUnderstand")
 ROLE = xml.tag(Namespace.SOAP, "role")
 ADDRESSING = "{" + Namespace.ADDRESSING + "}"
 ANONYMOUS = f"{Namespace.ADDRESSING}/anonymous"
+REPLIES = (ADDRESSING + "ReplyTo", ADDRESSING + "FaultTo")
+ADDRESS = ADDRESSING + "Address"
+NO_OTHER_CONNECTION = (ANONYMOUS, f"{Namespace.ADDRESSING}/none")
 FAULT_ACTION = f"{Namespace.ADDRESSING}/fault"
 SECURITY = xml.tag(Namespace.SECURITY, "Security")
 ULTIMATE_RECEIVER = f"{Namespace.SOAP}/role/ultimateReceiver"
@@ -72,8 +75,13 @@ def open_envelope(message: Message[T], content_type: str, soap_action: str = "")
         if str(root.tag).endswith("}Envelope"):
             raise Fault("VersionMismatch", "the envelope is not SOAP 1.2's", 500)
         raise Fault("Sender", "the message is not a SOAP 1.2 envelope (ITI TF-2, V.3)")
-    headers = [e for part in root.iterchildren(HEADER) for e in part if isinstance(e.tag, str)]
-    bodies = list(root.iterchildren(BODY))
+    headers: list[xml.Element] = []
+    bodies: list[xml.Element] = []
+    for part in root:
+        if part.tag == HEADER:
+            headers += [e for e in part if isinstance(e.tag, str)]
+        elif part.tag == BODY:
+            bodies.append(part)
     if len(bodies) != 1:
         raise Fault("Sender", f"there must be one Body, {len(bodies)} were sent")
     content = [e for e in bodies[0] if isinstance(e.tag, str)]
@@ -102,17 +110,19 @@ def _action(headers: list[xml.Element], content_type: str, soap_action: str) -> 
 
 def _check_headers(headers: list[xml.Element]) -> None:
     for header in headers:
-        known = str(header.tag).startswith(ADDRESSING) or header.tag == SECURITY
-        # Only what is addressed to the ultimate receiver concerns this node (SOAP 1.2 part 1, 2.2).
-        mine = header.get(ROLE) in (None, ULTIMATE_RECEIVER)
-        if not known and mine and header.get(MUST_UNDERSTAND) in ("1", "true"):
-            raise Fault("MustUnderstand", f"the header {header.tag} is not understood", 500)
-    for name in ("ReplyTo", "FaultTo"):
-        for header in headers:
-            address = header.findtext(ADDRESSING + "Address") if header.tag == ADDRESSING + name else None
-            if address and address.strip() not in (ANONYMOUS, f"{Namespace.ADDRESSING}/none"):
-                text = f"{name} must be anonymous: answers go back on the same connection"
+        tag = str(header.tag)
+        if tag in REPLIES:
+            address = (header.findtext(ADDRESS) or ANONYMOUS).strip()
+            if address not in NO_OTHER_CONNECTION:
+                text = f"{tag.removeprefix(ADDRESSING)} must be anonymous: answers go back on the same connection"
                 raise Fault("Sender", text, subcode="OnlyAnonymousAddressSupported")
+        elif not tag.startswith(ADDRESSING) and tag != SECURITY and _must_be_understood(header):
+            raise Fault("MustUnderstand", f"the header {tag} is not understood", 500)
+
+
+def _must_be_understood(header: xml.Element) -> bool:
+    """Only what is addressed to the ultimate receiver concerns this node (SOAP 1.2 Part 1, 2.2)."""
+    return header.get(MUST_UNDERSTAND) in ("1", "true") and header.get(ROLE) in (None, ULTIMATE_RECEIVER)
 
 
 def _single(headers: list[xml.Element], name: str) -> str | None:
@@ -125,7 +135,7 @@ def envelope(action: str, relates_to: str, body: Iterable[bytes]) -> Iterator[by
     head = (
         f'<soap:Envelope xmlns:soap="{Namespace.SOAP}" xmlns:wsa="{Namespace.ADDRESSING}"><soap:Header>'
         f'<wsa:Action soap:mustUnderstand="true">{action}</wsa:Action>'
-        f"<wsa:MessageID>urn:uuid:{uuid4()}</wsa:MessageID>{related}"
+        f"<wsa:MessageID>urn:uuid:{fresh_uuid()}</wsa:MessageID>{related}"
         f"<wsa:To>{ANONYMOUS}</wsa:To></soap:Header><soap:Body>"
     )
     yield head.encode()

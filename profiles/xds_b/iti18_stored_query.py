@@ -14,6 +14,8 @@ from registry.metadata.urn import Action, Namespace, ResponseStatus
 from registry.queries import ReturnType, StoredQuery
 
 QUERY = "{" + Namespace.QUERY + "}"
+RETURN_TYPES = frozenset(ReturnType)
+ADHOC_QUERY, RESPONSE_OPTION = RIM + "AdhocQuery", QUERY + "ResponseOption"
 HEAD = (
     f'<query:AdhocQueryResponse xmlns:query="{Namespace.QUERY}" xmlns:rim="{Namespace.RIM}" xmlns:rs="{Namespace.RS}"'
     ' status="%s">'
@@ -38,14 +40,17 @@ def decode(request: soap.Request[object]) -> Asked:
     Raises:
         Rejected: with everything that is wrong with it.
     """
-    option = request.body.find(QUERY + "ResponseOption")
-    adhoc = request.body.find(RIM + "AdhocQuery")
-    wanted = option.get("returnType", "") if option is not None else ReturnType.OBJECT_REF.value
+    adhoc, wanted = None, ReturnType.OBJECT_REF.value
+    for child in request.body:
+        if child.tag == ADHOC_QUERY:
+            adhoc = child
+        elif child.tag == RESPONSE_OPTION:
+            wanted = child.get("returnType", "")
     findings: list[Finding] = []
     if adhoc is None:
         text = "the AdhocQuery is missing"
         raise Rejected.because(ErrorCode.XDSRegistryError, "AdhocQueryRequest", text, "ITI TF-2, 3.18.4.1.2")
-    if wanted not in set(ReturnType):
+    if wanted not in RETURN_TYPES:
         text = f"{wanted!r} is not LeafClass or ObjectRef"
         findings.append(
             Finding(ErrorCode.XDSRegistryError, "ResponseOption.returnType", text, "ITI TF-2, 3.18.4.1.2.5")

@@ -1,6 +1,5 @@
 """A stored query's Slots become a question (ITI TF-2, 3.18.4.1.2.3); everything wrong with them is told at once."""
 
-from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -47,37 +46,35 @@ def decode_query(query_id: str, slots: Slots) -> StoredQuery:
         raise Rejected.because(
             ErrorCode.XDSUnknownStoredQuery, "AdhocQuery.id", text, "ITI TF-2, 3.18.4.1.2.4"
         ) from None
-    given: defaultdict[str, list[tuple[str, ...]]] = defaultdict(list)
+    given: dict[str, list[tuple[str, ...]]] = {}
     for name, values in slots:
-        given[name].append(values)
-    findings = list(_presence(shape, given))
-    known = {p.name for p in shape.parameters} | IGNORED | {f"{p.name}Scheme" for p in shape.parameters}
-    unknown = sorted(set(given) - known)
-    if unknown:
-        log.warning("unknown stored query parameters", query=shape.name, parameters=unknown)
+        given.setdefault(name, []).append(values)
+    findings = _presence(shape, given)
     fields: dict[str, Any] = {}
-    for parameter in shape.parameters:
-        if given[parameter.name]:
-            schemes = given.get(f"{parameter.name}Scheme", [])
-            value = _value(parameter, given[parameter.name], schemes, findings)
+    for name, values_of in given.items():
+        parameter = shape.by_name.get(name)
+        if parameter is not None:
+            value = _value(parameter, values_of, given.get(f"{name}Scheme", []), findings)
             if value is not None:
                 fields[parameter.field] = value
+        elif name not in IGNORED and name.removesuffix("Scheme") not in shape.by_name:
+            log.warning("unknown stored query parameter", query=shape.name, parameter=name)
     if findings:
         raise Rejected(findings)
     return QUERIES[shape.name](**fields)
 
 
 def _presence(shape: QueryShape, given: dict[str, list[tuple[str, ...]]]) -> list[Finding]:
-    findings = []
-    for parameter in shape.parameters:
-        if parameter.required and not any(given[parameter.name]):
-            findings.append(
-                Finding(ErrorCode.XDSStoredQueryMissingParam, parameter.name, f"{shape.name} needs it", shape.source)
-            )
-        if len(given[parameter.name]) > 1 and not parameter.ands:
+    findings: list[Finding] = []
+    for name in shape.required:
+        if not any(given.get(name, ())):
+            findings.append(Finding(ErrorCode.XDSStoredQueryMissingParam, name, f"{shape.name} needs it", shape.source))
+    for name, slots in given.items():
+        parameter = shape.by_name.get(name)
+        if len(slots) > 1 and parameter is not None and not parameter.ands:
             text = "the Slot occurs twice; only parameters that can be ANDed may be repeated"
-            findings.append(Finding(ErrorCode.XDSStoredQueryParamNumber, parameter.name, text, VALUES))
-    there = [name for name in shape.one_of if any(given[name])]
+            findings.append(Finding(ErrorCode.XDSStoredQueryParamNumber, name, text, VALUES))
+    there = [name for name in shape.one_of if any(given.get(name, ()))]
     if shape.one_of and not there:
         text = f"{shape.name} needs one of {', '.join(shape.one_of)}"
         findings.append(Finding(ErrorCode.XDSStoredQueryMissingParam, shape.one_of[0], text, shape.source))

@@ -1,7 +1,9 @@
 """The stored queries and their parameters, as the book lists them (ITI TF-2, 3.18.4.1.2.3.7)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, unique
+from functools import cached_property
 
 from registry.metadata.urn import StoredQueryId
 
@@ -36,7 +38,7 @@ class Parameter:
     required: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class QueryShape:
     """A stored query: its parameters, and groups of which exactly one must be there."""
 
@@ -44,6 +46,16 @@ class QueryShape:
     parameters: tuple[Parameter, ...]
     one_of: tuple[str, ...] = ()
     source: str = ""
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Parameter]:
+        """The parameters by their slots."""
+        return {p.name: p for p in self.parameters}
+
+    @cached_property
+    def required(self) -> tuple[str, ...]:
+        """The slots that must be there."""
+        return tuple(p.name for p in self.parameters if p.required)
 
 
 P = Parameter

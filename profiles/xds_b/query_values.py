@@ -16,6 +16,11 @@ def parse(value: str) -> tuple[bool, list[str]]:
     Raises:
         Malformed: unbalanced quotes or parentheses, text without quotes, an empty list.
     """
+    # Nearly every value is one text, alone or as a list of one; only what has quotes within needs the tokens.
+    if value[:1] == value[-1:] == "'" and len(value) > 1 and "'" not in value[1:-1]:
+        return False, [value[1:-1]]
+    if value[:2] == "('" and value[-2:] == "')" and len(value) > 3 and "'" not in value[2:-2]:
+        return True, [value[2:-2]]
     items: list[str] = []
     kinds: list[str] = []
     at = 0

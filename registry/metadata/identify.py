@@ -2,10 +2,21 @@
 
 import re
 from dataclasses import replace
+from random import getrandbits
 from uuid import uuid4
 
 from registry.metadata.datatypes import Cx
 from registry.metadata.model import Submission
+
+
+def fresh_uuid() -> str:
+    """A random UUID, bare, for what must be unique and need not be secret; the system's generator takes far longer.
+
+    A child after fork has a sequence of its own: Python seeds anew there.
+    """
+    digits = f"{getrandbits(128):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
 
 UUID = re.compile(r"(urn:uuid:)?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})")
 

@@ -36,7 +36,7 @@ class Where:
         """`column = value`, unless `value` is None."""
         if value is not None:
             name = f"p{len(self.params)}"
-            self.add(("=", str(column)), lambda: column == bindparam(name), **{name: value})
+            self.add(("=", column.key), lambda: column == bindparam(name), **{name: value})
 
     def among(self, column: ColumnElement[Any], values: Any) -> None:
         """`column` is one of `values`, unless there are none."""
@@ -45,14 +45,14 @@ class Where:
             if len(values) == 1:
                 self.equal(column, values[0])
             else:
-                self.add(("in", str(column)), lambda: any_of(column, name), **{name: list(values)})
+                self.add(("in", column.key), lambda: any_of(column, name), **{name: list(values)})
 
     def between(self, column: ColumnElement[Any], low: Any, high: Any) -> None:
         """`low <= column < high`; None leaves a side open."""
         for value, sign in ((low, ">="), (high, "<")):
             if value is not None:
                 name = f"p{len(self.params)}"
-                self.add((sign, str(column)), lambda n=name, s=sign: column.op(s)(bindparam(n)), **{name: value})  # type: ignore[misc]
+                self.add((sign, column.key), lambda n=name, s=sign: column.op(s)(bindparam(n)), **{name: value})  # type: ignore[misc]
 
     def visible(self, column: ColumnElement[Any], visibility: Visibility) -> None:
         """Only what the caller may see: in the SQL, so before any limit and total."""

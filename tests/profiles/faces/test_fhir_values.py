@@ -1,6 +1,7 @@
 """Values of FHIR search parameters, spelling by spelling."""
 
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -98,8 +99,8 @@ def test_dates(text, start, end):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "ne2026", "xx2026", "26", "2026-13", "2026-02-30", "2026-1-1", "0000", "9999", "2026-01-01T10", "2026-01-01T25:00Z",
-     "2026-01-01T10:00:00+15:00", "2026-01-01T10:00:00+01:60", "today", "２０２６"],
+    ["", "ne2026", "xx2026", "26", "2026-13", "2026-02-30", "2026-1-1", "0000", "9999", "2026-01-01T10",
+     "2026-01-01T25:00Z", "2026-01-01T10:00:00+15:00", "2026-01-01T10:00:00+01:60", "today", "２０２６"],
 )  # fmt: skip
 def test_what_is_no_date(text):
     with pytest.raises(ValueError):
@@ -175,8 +176,6 @@ def test_no_value_takes_long(unit):
     start = time.perf_counter()
     fhir_values.alternatives(text)
     for read in (fhir_values.token, fhir_values.interval):
-        try:
+        with suppress(ValueError):
             read(text)
-        except ValueError:
-            pass
     assert time.perf_counter() - start < 0.5

@@ -33,6 +33,8 @@ def check(fake: Server, type: ResourceType, query: str, asked: dict[str, Any]) -
     assert fake.ask(f"{type}?{query}") == replace(FindResources(type), **asked)
 
 
+EXTENDED = (ReferenceId("doc", None, "1.2"), ReferenceId("1.2^doc", ReferenceIdType.UNIQUE_ID))
+
 COMMON = [
     ("", {}),
     ("_id=a,b", {"ids": ("a", "b")}),
@@ -57,7 +59,7 @@ ABOUT_PATIENTS = [
         *ABOUT_PATIENTS,
         ("identifier=urn:dicom:uid|urn:oid:1.2.3", {"identifiers": ((STUDY,),)}),
         ("identifier=1.2.3,A1", {"identifiers": ((ReferenceId("1.2.3"), ReferenceId("A1")),)}),
-        ("identifier=1.2.3&identifier=urn:oid:1.2.7|A1", {"identifiers": ((ReferenceId("1.2.3"),), (ReferenceId("A1", None, "1.2.7"),))}),
+        ("identifier=1.2.3&identifier=|A1", {"identifiers": ((ReferenceId("1.2.3"),), (ReferenceId("A1", None, ""),))}),
         ("basedon=urn:oid:1.2.7|A1", {"identifiers": (ORDER,)}),
         ("started=ge2026-01-01&started=le2026-01-31", {"date_from": "20260101000000", "date_to": "20260201000000"}),
         ("modality=CT,MR", {"modalities": ("CT", "MR")}),
@@ -85,7 +87,7 @@ SHARED = (
         *COMMON,
         *ABOUT_PATIENTS,
         ("identifier=urn:dicom:uid|urn:oid:1.2.3", {"identifiers": ((ReferenceId("1.2.3"),),)}),
-        ("identifier=urn:oid:1.2|doc", {"identifiers": ((ReferenceId("doc", None, "1.2"), ReferenceId("1.2^doc", ReferenceIdType.UNIQUE_ID)),)}),
+        ("identifier=urn:oid:1.2|doc", {"identifiers": (EXTENDED,)}),
         ("date=2026-01", {"date_from": "20260101000000", "date_to": "20260201000000"}),
         ("category=RAD", {}),
         ("code=http://loinc.org|18748-4", {"codes": (f"18748-4^^{CodingScheme.LOINC}",)}),

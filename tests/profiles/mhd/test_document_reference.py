@@ -122,7 +122,7 @@ def kind(code: str) -> dict[str, Any]:
         ("extension.0", {"url": FhirExtension.HOME_COMMUNITY_ID, "valueOid": "urn:oid:1.2.11"}),
         ("extension.1.valueCodeableConcept.coding.0.code", "CT"),
         ("relatesTo", [{"code": "replaces", "target": {"reference": f"DocumentReference/{RELATED[0].target}"}}]),
-        ("author", [{"reference": "#author1"}, {"reference": "#author1-organization2"}, {"reference": "#author2-organization1"}]),
+        ("author", [{"reference": f"#author{n}"} for n in ("1", "1-organization2", "2-organization1")]),
         ("authenticator.reference", "#authenticator"),
     ],
 )  # fmt: skip

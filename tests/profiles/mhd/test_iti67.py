@@ -26,7 +26,8 @@ def fake() -> Server:
     ("query", "asked"),
     [
         ("", {}),
-        (f"patient.identifier={PATIENT_TOKEN}&status=current", {"patient_id": PATIENT_CX, "statuses": (Status.APPROVED,)}),
+        (f"patient.identifier={PATIENT_TOKEN}", {"patient_id": PATIENT_CX}),
+        ("status=current", {"statuses": (Status.APPROVED,)}),
         (f"patient:identifier={PATIENT_TOKEN}", {"patient_id": PATIENT_CX}),
         (f"patient=Patient/{PATIENT}", {"patient_id": PATIENT_CX}),
         (f"subject={PATIENT}", {"patient_id": PATIENT_CX}),
@@ -46,7 +47,7 @@ def fake() -> Server:
         ("modality=CT,MR", {"event_codes": ((f"CT^^{DCM}", f"MR^^{DCM}"),)}),
         ("bodysite=http://snomed.info/sct|69536005", {"event_codes": ((f"69536005^^{CodingScheme.SNOMED_CT}",),)}),
         ("anatomical-region=urn:oid:1.2|x", {"event_codes": (("x^^1.2",),)}),
-        ("creation=ge2026&creation=lt2027", {"creation_time_from": "20260101000000", "creation_time_to": "20270101000000"}),
+        ("creation=2026", {"creation_time_from": "20260101000000", "creation_time_to": "20270101000000"}),
         ("period=ge2026-02-01", {"service_start_time_from": "20260201000000"}),
         ("date=ge1970-01-01T00:00:10Z&_lastUpdated=lt1970-01-01T00:00:20Z", {"updated_from": 10.0, "updated_to": 20.0}),
         ("author.family=Ek", {"author_persons": ("%^Ek%^%",)}),
