@@ -14,5 +14,6 @@ SETTINGS = {M_TRIM_THRESHOLD: 64 << 20, M_TOP_PAD: 16 << 20, M_MMAP_THRESHOLD: 3
 def keep() -> None:
     """Make this process keep up to some tens of megabytes that it has freed."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    for parameter, value in SETTINGS.items() if mallopt else ():
-        mallopt(parameter, value)
+    if mallopt is not None:
+        for parameter, value in SETTINGS.items():
+            mallopt(parameter, value)

@@ -59,7 +59,7 @@ def know(
             "origin": origin,
             "manifest_id": manifest_id,
             "started": started,
-            "modalities": "\\".join(modalities),
+            "modalities": _listed(modalities),
             "fhir": body,
         }
         unit.insert(IMAGING_STUDY, [row])
@@ -71,12 +71,17 @@ def know(
             from_=origin,
             manifest=manifest_id,
             at=started,
-            kinds="\\".join(modalities),
+            kinds=_listed(modalities),
             body=body,
             now=now,
         )
     _index(unit, id_, study, now)
     return id_
+
+
+def _listed(modalities: tuple[str, ...]) -> str:
+    """`|CT|MR|`, so that one modality is found by a LIKE that has no exception."""
+    return f"|{'|'.join(modalities)}|"
 
 
 def _index(unit: Unit, id_: str, study: StudyDescription, now: float) -> None:

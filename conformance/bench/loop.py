@@ -36,13 +36,13 @@ def expected(where: Where, question: Question) -> Expected:
     """What every answer to `question` must look like, learnt from two.
 
     Raises:
-        Wrong: the two have not the same length, or less than half of it in common.
+        Wrong: the two have not the same length, or less than half of their bodies in common.
     """
     first, second = raw_answer(where, question), raw_answer(where, question)
     # Of the body alone: the headers have the time of day.
-    ends = (answer.partition(END_OF_HEADERS)[2][::-1] for answer in (first, second))
-    common = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(*ends, strict=False))))
-    if len(first) != len(second) or common * 2 < len(first):
+    bodies = [answer.partition(END_OF_HEADERS)[2][::-1] for answer in (first, second)]
+    common = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(*bodies, strict=False))))
+    if len(first) != len(second) or common * 2 < len(bodies[0]):
         raise Wrong(f"{question.path}: two answers to the same request differ ({len(first)} and {len(second)} bytes)")
     return Expected(len(first), first[len(first) - common :])
 

@@ -90,6 +90,7 @@ def conditions(query: FindDocuments, visibility: Visibility) -> Where:
     where.among(d.format_code, query.format_codes)
     where.among(d.id, query.ids)
     where.among(d.unique_id, query.unique_ids)
+    where.between(d.registered, query.updated_from, query.updated_to)
     where.between(d.creation_time, query.creation_time_from, query.creation_time_to)
     where.between(d.service_start_time, query.service_start_time_from, query.service_start_time_to)
     where.between(d.service_stop_time, query.service_stop_time_from, query.service_stop_time_to)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, func, literal, null, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, bindparam, exists, func, literal, null, or_, select, update
 
 from database.engine import Database, Unit
 from database.sql import any_of
@@ -57,9 +57,16 @@ def find(database: Database, query: FindResources, visibility: Visibility) -> tu
     for ors in query.identifiers:
         _identified(where, query.type, ors)
     if query.type in DATES:
-        where.between(c[DATES[query.type]], query.date_from, query.date_to)
+        digits = LENGTHS.get(query.type, 14)
+        bounds = (bound and bound[:digits] for bound in (query.date_from, query.date_to))
+        where.between(c[DATES[query.type]], *bounds)
+    where.between(c.updated, query.updated_from, query.updated_to)
     if query.modalities and query.type is ResourceType.IMAGING_STUDY:
         _modalities(where, query.modalities)
+    if query.codes and query.type is ResourceType.DIAGNOSTIC_REPORT:
+        _typed(where, query.codes)
+    if query.type is ResourceType.PATIENT:
+        _people(where, query)
     columns = (c.id, c.version, c.updated, c.status, c.fhir)
     rows, total, after = _page(database, where, columns, c.updated, c.id, query.page)
     items = [
@@ -69,6 +76,7 @@ def find(database: Database, query: FindResources, visibility: Visibility) -> tu
     return Found(items, total, after), [row[0] for row in rows if row[4] is None]
 
 
+LENGTHS = {ResourceType.PATIENT: 8}  # digits of a date that has no time
 DATES = {
     ResourceType.IMAGING_STUDY: "started",
     ResourceType.DIAGNOSTIC_REPORT: "effective",
@@ -106,13 +114,49 @@ def _identified(where: Where, kind: ResourceType, ors: tuple[ReferenceId, ...]) 
         where.among(ENDPOINT.c.location_uid, [one.value for one in ors])
 
 
+def _typed(where: Where, codes: tuple[str, ...]) -> None:
+    """The report's document has one of these typeCodes."""
+    name = f"p{len(where.params)}"
+    where.add(
+        "typed",
+        lambda: exists().where(d.id == DIAGNOSTIC_REPORT.c.entry_id, any_of(d.type_code, name)),
+        **{name: list(codes)},
+    )
+
+
+def _people(where: Where, query: FindResources) -> None:
+    p = PATIENT.c
+    for columns, texts in (((p.family,), query.family), ((p.given,), query.given), ((p.family, p.given), query.names)):
+        if texts:
+            _named(where, columns, texts)
+
+
 def _modalities(where: Where, modalities: tuple[str, ...]) -> None:
     names = [f"p{len(where.params) + i}" for i in range(len(modalities))]
-    column = literal("\\") + IMAGING_STUDY.c.modalities + literal("\\")
+    column = IMAGING_STUDY.c.modalities
     where.add(
         ("modalities", len(names)),
-        lambda: or_(*(column.contains(bindparam(n), autoescape=False) for n in names)),
-        **{name: f"\\{modality}\\" for name, modality in zip(names, modalities, strict=True)},
+        lambda: or_(*(column.like(bindparam(n), escape="\\") for n in names)),
+        **{name: f"%|{escaped(modality)}|%" for name, modality in zip(names, modalities, strict=True)},
+    )
+
+
+def escaped(text: str) -> str:
+    """`text` for a LIKE pattern in which it stands for itself; the escape is a backslash."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _named(where: Where, columns: Sequence[ColumnElement[Any]], texts: tuple[str, ...]) -> None:
+    """A word of one of `columns` begins with one of `texts`, whatever the case (FHIR R4, 3.1.1.4.9)."""
+    first = len(where.params)
+    names = [(f"p{first + 2 * i}", f"p{first + 2 * i + 1}") for i in range(len(texts))]
+    params = {}
+    for (start, within), text in zip(names, texts, strict=True):
+        params[start], params[within] = f"{escaped(text.lower())}%", f"% {escaped(text.lower())}%"
+    where.add(
+        ("named", tuple(c.key for c in columns), len(texts)),
+        lambda: or_(*(func.lower(c).like(bindparam(n), escape="\\") for c in columns for pair in names for n in pair)),
+        **params,
     )
 
 

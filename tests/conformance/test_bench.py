@@ -7,7 +7,8 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from conformance.bench import machine, report
+
+from conformance.bench import loop, machine, report
 from conformance.bench.client import Question, Wrong
 from conformance.bench.lines import LINES, SQLITE, Line, Result, chosen
 from conformance.bench.loop import Expected, closed_loop, expected
@@ -101,13 +102,19 @@ def test_answers_of_two_lengths_cannot_be_compared(answering):
         http(b"id-1 the rest of the answer", "500 Internal Server Error"),
         http(b"short", "503 Service Unavailable"),
         GOOD + b"!",
-        GOOD[:-1],
-        b"",
     ],
 )
 def test_the_closed_loop_stops_at_a_wrong_answer(answering, bad):
     server = answering(GOOD, GOOD, bad)
-    with pytest.raises((Wrong, OSError)):
+    with pytest.raises(Wrong, match="differs"):
+        closed_loop(server.where, ASKED, Expected(len(GOOD), b" the rest of the answer"), 1, 30.0)
+
+
+@pytest.mark.parametrize("short", [GOOD[:-1], b""])
+def test_the_closed_loop_stops_when_an_answer_does_not_come(answering, monkeypatch, short):
+    monkeypatch.setattr(loop, "PATIENCE", 0.1)
+    server = answering(GOOD, short)
+    with pytest.raises(Wrong, match="no answer"):
         closed_loop(server.where, ASKED, Expected(len(GOOD), b" the rest of the answer"), 1, 30.0)
 
 
