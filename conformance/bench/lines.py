@@ -14,12 +14,11 @@ MOST_GROWTH = 32 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """How the server runs for a line: `pinned` to a core that client and database stay off, `alone` for this line."""
+    """How the server runs: `pinned` to a core that client and database stay off, or on all cores like everything."""
 
     audit: bool = True
     workers: int = 1
     pinned: bool = False
-    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ def _both(sqlite: float, postgresql: float) -> Mapping[str, float]:
 
 
 PINNED = Conditions(pinned=True)
-ALONE = Conditions(alone=True)
+FREE = Conditions()
 TEN = partial(questions.find_documents, data.WITH_10, 10, "LeafClass")
 HUNDRED = partial(questions.find_documents, data.WITH_100, 100, "LeafClass")
 REFERENCES = partial(questions.find_documents, data.WITH_100, 100, "ObjectRef")
@@ -78,10 +77,10 @@ LINES = (
         for line in QUESTIONS
     ),
     Line("ITI42", "registrations of 2 documents", registrations.measure, _both(300, 300), Conditions(workers=2)),
-    Line("UP", "large document in, ITI-41 by MTOM", documents.provide, _both(0.50, 0.50), ALONE),
-    Line("DOWN", "large document out, ITI-43", documents.retrieve, _both(0.70, 0.70), ALONE),
-    Line("STOW", "slices of 512 KiB in, STOW-RS", images.store, _both(0.50, 0.50), Conditions()),
-    Line("WADO", "slices of 512 KiB out, WADO-RS", images.retrieve, _both(0.50, 0.50), Conditions()),
+    Line("UP", "large document in, ITI-41 by MTOM", documents.provide, _both(0.50, 0.50), FREE),
+    Line("DOWN", "large document out, ITI-43", documents.retrieve, _both(0.70, 0.70), FREE),
+    Line("STOW", "slices of 512 KiB in, STOW-RS", images.store, _both(0.50, 0.50), FREE),
+    Line("WADO", "slices of 512 KiB out, WADO-RS", images.retrieve, _both(0.50, 0.50), FREE),
 )
 
 

@@ -91,13 +91,12 @@ def run(lines: Sequence[Line], on: Stores, sizes: Sizes, step: Step) -> Iterator
     _, elsewhere = machine.cores()
     with client.process(elsewhere) as executor:
         for conditions, some in groupby(lines, lambda line: line.conditions):
-            for group in [[line] for line in some] if conditions.alone else [list(some)]:
-                step(f"{on.engine}: starting the server")
-                with _server(on, conditions) as running:
-                    stand = Stand(running, on.house, executor, (running.pid, *on.processes), sizes)
-                    for line in group:
-                        step(f"{on.engine}: {line.id}, {line.what}")
-                        yield Result(line, on.engine, line.measure(stand))
+            step(f"{on.engine}: starting the server")
+            with _server(on, conditions) as running:
+                stand = Stand(running, on.house, executor, (running.pid, *on.processes), sizes)
+                for line in some:
+                    step(f"{on.engine}: {line.id}, {line.what}")
+                    yield Result(line, on.engine, line.measure(stand))
 
 
 @contextmanager

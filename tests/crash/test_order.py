@@ -59,7 +59,8 @@ class Traced:
         found = []
         for file in self.out.parent.glob(f"{self.out.name}.*"):
             for line in file.read_text(errors="replace").splitlines():
-                if call := CALL.match(line):
+                call = CALL.match(line)
+                if call and int(call["result"]) >= 0:
                     start = float(call["start"])
                     found.append(Call(file.suffix, call["name"], call["arguments"], start, start + float(call["took"])))
         return sorted(found, key=lambda call: call.start)
@@ -100,9 +101,7 @@ def assert_order(calls: list[Call], data: Path, sha256: str) -> None:
     placing = [c for c in calls if c.name.startswith(("rename", "link")) and f"/{sha256}" in c.arguments]
     assert len(placing) == 1, placing
     placed = placing[0]
-    source, target = re.findall(r'"([^"]*)"', placed.arguments.replace("..., ", ""))[:2] if "..." not in (
-        placed.arguments
-    ) else ("", "")  # fmt: skip
+    source, target = re.findall(r'"([^"]*)"', placed.arguments)
     assert Path(target).name == sha256
     file_synced = [c for c in calls if c.syncs(source)]
     assert file_synced, "the file was never synced"
