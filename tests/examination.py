@@ -5,7 +5,7 @@ messages are written by hand in the dialects of the products that send them.
 """
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from hashlib import sha1
 from io import BytesIO
@@ -393,10 +393,6 @@ def manifest_document(who: Person, manifest: bytes, study_uid: str, accession: s
         uid=sop_uid(manifest),
         **changes,
     )
-
-
-def numbers(texts: Sequence[str]) -> list[str]:
-    return sorted(set(texts))
 
 
 def files_under(folder: Path) -> int:

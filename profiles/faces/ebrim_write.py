@@ -5,6 +5,7 @@ around it, since they change (`registry.renderers`).
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from html import escape
 
 from profiles.faces.ebrim_tables import (
@@ -61,7 +62,7 @@ def element(thing: StoredObject) -> bytes:
     if thing.kind is Kind.DOCUMENT_ENTRY:
         head = (
             f'<rim:ExtrinsicObject {common} objectType="{thing.object_type}"'
-            f' mimeType="{escape(thing.mime_type)}" isOpaque="false">'
+            f' mimeType="{_attribute(thing.mime_type)}" isOpaque="false">'
         )
         return b"%b%b</rim:ExtrinsicObject>" % (head.encode(), inside)
     if thing.kind is Kind.ASSOCIATION:
@@ -72,6 +73,12 @@ def element(thing: StoredObject) -> bytes:
         return b"%b%b</rim:Association>" % (head.encode(), inside)
     head = f'<rim:RegistryPackage {common} objectType="{ObjectType.REGISTRY_PACKAGE}">'
     return b"%b%b</rim:RegistryPackage>" % (head.encode(), inside)
+
+
+@lru_cache(maxsize=256)
+def _attribute(text: str) -> str:
+    """A value of which there are few, such as a media type, escaped once."""
+    return escape(text)
 
 
 def object_ref(ref: ObjectRef) -> bytes:

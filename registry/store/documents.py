@@ -10,7 +10,7 @@ from database.sql import any_of
 from database.statement import Statement
 from registry.access import Visibility
 from registry.answers import Answer, Kind, ObjectRef, StoredObject
-from registry.metadata.urn import ObjectType
+from registry.metadata.urn import ObjectType, Status
 from registry.queries import (
     FindDocuments,
     GetAssociations,
@@ -76,24 +76,40 @@ def package_of(kind: Kind, row: tuple[Any, ...]) -> StoredObject:
     return StoredObject._make((kind, *row[:6], "", "", decompress(row[6], row[7]), "", "", ""))
 
 
+# The parameters of FindDocuments that compare one column: (field, column), a list of which any may match.
+AMONG = (
+    ("object_types", d.object_type),
+    ("class_codes", d.class_code),
+    ("type_codes", d.type_code),
+    ("practice_setting_codes", d.practice_setting_code),
+    ("healthcare_facility_type_codes", d.healthcare_facility_type_code),
+    ("format_codes", d.format_code),
+    ("ids", d.id),
+    ("unique_ids", d.unique_id),
+)
+# The same for ranges: (field of the lower bound, of the upper bound, column).
+BETWEEN = (
+    ("updated_from", "updated_to", d.registered),
+    ("creation_time_from", "creation_time_to", d.creation_time),
+    ("service_start_time_from", "service_start_time_to", d.service_start_time),
+    ("service_stop_time_from", "service_stop_time_to", d.service_stop_time),
+)
+PATIENT, STATUS = d.patient_id, d.status
+WORDS = {status: status.name.title() for status in Status}
+
+
 def conditions(query: FindDocuments, visibility: Visibility) -> Where:
     """What FindDocuments, and a DocumentReference search, ask of document_entry."""
     where = Where("documents")
-    where.equal(d.patient_id, query.patient_id)
-    where.visible(d.patient_id, visibility)
-    where.among(d.status, [status.name.title() for status in query.statuses])
-    where.among(d.object_type, query.object_types)
-    where.among(d.class_code, query.class_codes)
-    where.among(d.type_code, query.type_codes)
-    where.among(d.practice_setting_code, query.practice_setting_codes)
-    where.among(d.healthcare_facility_type_code, query.healthcare_facility_type_codes)
-    where.among(d.format_code, query.format_codes)
-    where.among(d.id, query.ids)
-    where.among(d.unique_id, query.unique_ids)
-    where.between(d.registered, query.updated_from, query.updated_to)
-    where.between(d.creation_time, query.creation_time_from, query.creation_time_to)
-    where.between(d.service_start_time, query.service_start_time_from, query.service_start_time_to)
-    where.between(d.service_stop_time, query.service_stop_time_from, query.service_stop_time_to)
+    where.equal(PATIENT, query.patient_id)
+    where.visible(PATIENT, visibility)
+    where.among(STATUS, [WORDS[status] for status in query.statuses])
+    for field, column in AMONG:
+        values = getattr(query, field)
+        if values:
+            where.among(column, values)
+    for low, high, column in BETWEEN:
+        where.between(column, getattr(query, low), getattr(query, high))
     for codes in query.event_codes:
         _coded(where, "event", codes)
     for codes in query.confidentiality_codes:

@@ -49,6 +49,8 @@ class Where:
 
     def between(self, column: ColumnElement[Any], low: Any, high: Any) -> None:
         """`low <= column < high`; None leaves a side open."""
+        if low is None and high is None:
+            return
         for value, sign in ((low, ">="), (high, "<")):
             if value is not None:
                 name = f"p{len(self.params)}"

@@ -63,7 +63,9 @@ def test_the_cap_is_exact() -> None:
         parse(most.replace(")", ",'one more')"))
 
 
-@pytest.mark.parametrize("value", ["'" + "''" * 200_000, "(" * 200_000, "'a'," * 50_000, " " * 200_000, "1" * 200_000 + "x"])
+@pytest.mark.parametrize(
+    "value", ["'" + "''" * 200_000, "(" * 200_000, "'a'," * 50_000, " " * 200_000, "1" * 200_000 + "x"]
+)
 def test_hostile_lengths_are_refused_in_no_time(value: str) -> None:
     begin = time.perf_counter()
     with pytest.raises(Malformed):
