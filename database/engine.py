@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 TRIES = 3
 TRANSIENT = ("40001", "40P01", "57P01", "08")
-UNIQUE_VIOLATION = "23505"
+LOCK = "SELECT pg_advisory_xact_lock(key) FROM unnest(%(keys)s::bigint[]) AS key"
 
 
 class Conflict(Exception):
@@ -65,11 +65,13 @@ class Unit:
         except psycopg.errors.UniqueViolation as error:
             raise Conflict(error.diag.constraint_name or table.name) from error
 
-    def lock(self, key: str) -> None:
-        """Hold off every other unit that locks the same key until this one ends. SQLite has one writer anyway."""
+    def lock(self, *keys: str) -> None:
+        """Hold off every other unit that locks one of `keys` until this one ends. SQLite has one writer anyway.
+
+        Keys are locked in one order whatever the caller's, so that two units never wait for each other here.
+        """
         if self.dialect == "postgresql":
-            number = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
-            self._connection.run("SELECT pg_advisory_xact_lock(%(key)s)", {"key": number})
+            self._connection.run(LOCK, {"keys": sorted(map(_number, set(keys)))})
 
 
 class Database:
@@ -117,6 +119,12 @@ class Database:
                 connection.begin()
                 result = work(Unit(connection, self.dialect))
                 connection.commit()
+            except Conflict:
+                connection.rollback()
+                self._pool.give_back(connection)
+                # Who wrote first has committed: the next try's checks see it and say so in words.
+                if attempt + 1 == TRIES:
+                    raise
             except (sqlite3.OperationalError, psycopg.OperationalError) as error:
                 connection.close()
                 if attempt + 1 == TRIES or not _transient(error):
@@ -140,6 +148,10 @@ class Database:
             return self._pool.take()
         except (sqlite3.OperationalError, psycopg.OperationalError) as error:
             raise _rejection(error) from error
+
+
+def _number(key: str) -> int:
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
 
 
 def _transient(error: Exception) -> bool:

@@ -87,6 +87,7 @@ def _source(settings: Settings) -> ImagingSource:
         uid_root=domain.uid_root,
         patient_authorities=domain.patient_authorities,
         accession_authority=domain.accession_authority,
+        patient_issuers=domain.patient_issuers,
         time_zone=domain.time_zone,
         quiet_seconds=settings.publishing.quiet_seconds,
         automatic=settings.publishing.automatic,

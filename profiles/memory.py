@@ -6,7 +6,7 @@ hundred entries then spends half its time on page faults. Where there is no glib
 
 import ctypes
 
-# mallopt(3): parameter -> value in bytes, and one arena for all threads, since the interpreter's lock serves one at a time.
+# mallopt(3): parameter -> bytes; and one arena for all threads, since the interpreter serves one at a time.
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -2, -3, -8
 SETTINGS = {M_TRIM_THRESHOLD: 64 << 20, M_TOP_PAD: 16 << 20, M_MMAP_THRESHOLD: 32 << 20, M_ARENA_MAX: 1}
 

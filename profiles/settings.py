@@ -51,6 +51,9 @@ class AffinityDomain(_Section):
     )
     source_id: str = Field("1.2.752.129.2.9.4", description="sourceId of the submissions that the product makes itself")
     uid_root: str = Field("1.2.752.129.2.9.5", description="root OID of the UIDs that the product makes")
+    patient_issuers: dict[str, str] = Field(
+        default_factory=dict, description="Issuer of Patient ID as DICOM objects name it -> OID of the authority"
+    )
     accession_authority: str = Field("", description="OID of the issuer of accession numbers that name none")
     retrieve_locations: dict[str, str] = Field(
         default_factory=dict, description="Retrieve Location UID -> WADO-RS base URL of other imaging sources"

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from registry.metadata.datatypes import Cx, uuid_urn
+from registry.metadata.datatypes import Cx
 from registry.metadata.errors import ErrorCode, Finding
-from registry.metadata.identify import bare_uuid, canonical
+from registry.metadata.identify import bare_uuid, canonical, is_uuid
 from registry.metadata.model import Submission
 from registry.metadata.urn import AssociationType
 
@@ -56,9 +56,9 @@ class State:
 
 def named(submission: Submission) -> tuple[list[str], list[str]]:
     """The UUIDs (bare) and uniqueIds that a submission names: what `State` must be asked for."""
-    ids = {bare_uuid(o.id) for o in submission.objects() if uuid_urn(o.id)}
+    ids = {bare_uuid(o.id) for o in submission.objects() if is_uuid(o.id)}
     for association in submission.associations:
-        ids |= {bare_uuid(end) for end in (association.source, association.target) if uuid_urn(end)}
+        ids |= {bare_uuid(end) for end in (association.source, association.target) if is_uuid(end)}
     return sorted(ids), sorted({o.unique_id for o in submission.holders() if o.unique_id})
 
 
@@ -71,7 +71,7 @@ def problems(submission: Submission, state: State) -> Iterator[Finding]:
 
 def _ids(submission: Submission, state: State) -> Iterator[Finding]:
     for thing in submission.objects():
-        if uuid_urn(thing.id) and state.by_id(thing.id):
+        if is_uuid(thing.id) and state.by_id(thing.id):
             yield Finding(
                 ErrorCode.XDSRegistryMetadataError,
                 thing.id,
@@ -93,7 +93,7 @@ def _duplicates(submission: Submission, state: State) -> Iterator[Finding]:
             if entry.hash and known.hash and entry.hash.lower() != known.hash.lower():
                 text = f"the uniqueId {entry.unique_id} is registered with another hash"
                 yield Finding(ErrorCode.XDSNonIdenticalHash, f"{entry.id}.hash", text, "ITI TF-3, 4.2.3.2.10")
-            elif entry.size and known.size and int(entry.size) != int(known.size):
+            elif entry.size and known.size and entry.size.lstrip("0") != known.size.lstrip("0"):
                 text = f"the uniqueId {entry.unique_id} is registered with another size"
                 yield Finding(ErrorCode.XDSNonIdenticalSize, f"{entry.id}.size", text, "ITI TF-3, 4.2.3.2.21")
             else:
@@ -107,7 +107,7 @@ def _ends(submission: Submission, state: State) -> Iterator[Finding]:
     patient = canonical(submission.submission_sets[0].patient_id) if submission.submission_sets else None
     for association in submission.associations:
         for name, end in (("sourceObject", association.source), ("targetObject", association.target)):
-            if end in inside or not uuid_urn(end):
+            if end in inside or not is_uuid(end):
                 continue
             where, known = f"{association.id}.{name}", state.by_id(end)
             if known is None:

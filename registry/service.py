@@ -87,6 +87,8 @@ class Registry:
         Raises:
             Rejected: with everything that is wrong.
         """
+        ids, unique_ids = lifecycle.named(submission)
+        unit.lock(*ids, *unique_ids, canonical(submission.submission_set.patient_id) or "")
         problems = self._problems(unit, submission)
         if problems:
             raise Rejected(problems)

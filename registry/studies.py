@@ -7,7 +7,7 @@ from registry.identity import endpoint_id, study_id
 from registry.metadata.datatypes import Dtm
 from registry.metadata.model import StudyDescription
 from registry.metadata.urn import ReferenceIdType
-from registry.renderers import Renderers
+from registry.renderers import BASE, Renderers
 from registry.store.fragments import compress
 from registry.store.resources import (
     CHANGE_STUDY,
@@ -131,7 +131,7 @@ def _endpoint(unit: Unit, location_uid: str, address: str, renderers: Renderers,
             "updated": now,
             "status": "active",
             "location_uid": location_uid,
-            "address": address,
+            "address": address.replace(BASE, ""),
             "fhir": compress(renderers.endpoint(location_uid, address)),
         }
         unit.insert(ENDPOINT, [row])

@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
+import structlog
+
 from database.engine import Database, Unit
 from registry.access import Caller, OpenPolicy
 from registry.audit import READ, AuditRecord, ReadAudit
+from registry.metadata import formats
 from registry.metadata.errors import ErrorCode, Finding, Rejected
 from registry.metadata.identify import canonical, with_uuids
 from registry.metadata.model import DocumentEntry, StudyDescription, Submission
@@ -19,7 +22,7 @@ from registry.metadata.urn import CodingScheme, FormatCode
 from repository.imaging.kos_reader import Manifest, read_manifest
 from repository.registrar import Registrar
 from repository.store import documents
-from repository.store.blobs import BlobStore, Incoming
+from repository.store.blobs import BlobStore, Incoming, is_whole
 
 Received = Incoming
 """A document's bytes as `Repository.receive` gives them."""
@@ -155,6 +158,10 @@ class Repository:
                 answers.append(
                     Finding(ErrorCode.XDSDocumentUniqueIdError, request.unique_id, text, "ITI TF-2, 3.43.4.2.3")
                 )
+            elif not is_whole(self._blobs, row.sha256, row.size):
+                structlog.get_logger(__name__).error("a document's bytes are missing or damaged", sha256=row.sha256)
+                text = "the document's bytes cannot be read here; see `xdsi fsck`"
+                answers.append(Finding(ErrorCode.XDSRepositoryError, request.unique_id, text, "ITI TF-2, 3.43.4.2.3"))
             else:
                 answers.append(self._retrieved(request, row))
         patients = tuple(sorted({r.patient_id for r in held.values() if r.patient_id}))
@@ -197,6 +204,10 @@ class Repository:
                 continue
             wrong += _disagreements(entry, document, self.repository_unique_id)
             known = held.get(entry.unique_id or "")
+            if known and known.patient_id != canonical(entry.patient_id):
+                text = "a document with this uniqueId is kept already, another patient's"
+                source = "ITI TF-2, 3.42.4.1.3.3.1"
+                wrong.append(Finding(ErrorCode.XDSPatientIdDoesNotMatch, f"{entry.id}.patientId", text, source))
             if known and known.sha256 != document.sha256:
                 text = "another document with this uniqueId is kept already"
                 wrong.append(
@@ -218,7 +229,7 @@ def _disagreements(entry: DocumentEntry, document: Incoming, repository: str) ->
     if entry.hash and entry.hash.lower() != document.sha1:
         text = f"is {entry.hash}, the document's SHA-1 is {document.sha1}"
         yield Finding(code, f"{entry.id}.hash", text, "ITI TF-3, 4.2.3.2.10")
-    if entry.size and entry.size.isdigit() and int(entry.size) != document.size:
+    if entry.size and formats.digits(entry.size) is None and int(entry.size) != document.size:
         text = f"is {entry.size}, the document has {document.size} bytes"
         yield Finding(code, f"{entry.id}.size", text, "ITI TF-3, 4.2.3.2.21")
     if entry.repository_unique_id and entry.repository_unique_id != repository:

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from html import escape
 
-from profiles.faces import ebrim_write, mtom, soap
+from profiles.faces import ebrim_write, mtom, soap, xml
 from registry.metadata.errors import Finding
 from registry.metadata.urn import Namespace, ResponseStatus
 
@@ -46,11 +45,11 @@ def answer(found: Iterable[Document | Finding]) -> soap.Answer:
 
 
 def _response(document: Document, include: bytes) -> bytes:
-    home = f"<xdsb:HomeCommunityId>{escape(document.home)}</xdsb:HomeCommunityId>" if document.home else ""
+    home = f"<xdsb:HomeCommunityId>{xml.escaped(document.home)}</xdsb:HomeCommunityId>" if document.home else ""
     front = (
-        f"<xdsb:DocumentResponse>{home}<xdsb:RepositoryUniqueId>{escape(document.repository_unique_id)}"
-        f"</xdsb:RepositoryUniqueId><xdsb:DocumentUniqueId>{escape(document.unique_id)}</xdsb:DocumentUniqueId>"
-        f"<xdsb:mimeType>{escape(document.mime_type)}</xdsb:mimeType><xdsb:Document>"
+        f"<xdsb:DocumentResponse>{home}<xdsb:RepositoryUniqueId>{xml.escaped(document.repository_unique_id)}"
+        f"</xdsb:RepositoryUniqueId><xdsb:DocumentUniqueId>{xml.escaped(document.unique_id)}</xdsb:DocumentUniqueId>"
+        f"<xdsb:mimeType>{xml.escaped(document.mime_type)}</xdsb:mimeType><xdsb:Document>"
     )
     return b"%b%b</xdsb:Document></xdsb:DocumentResponse>" % (front.encode(), include)
 

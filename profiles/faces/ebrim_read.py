@@ -36,6 +36,9 @@ EXTRINSIC_OBJECT, REGISTRY_PACKAGE, ASSOCIATION_TAG = (
 )
 
 SOURCE = "ITI TF-3, 4.2.1.4"
+EBRIM = "ebRIM 3.0, 1.7 and ITI TF-3, 4.2.3.1.1"
+LONGEST, LONGEST_COMMENT = 256, 1024  # characters: ebRIM's LongName and FreeFormText
+MOST_SLOTS, MOST_VALUES = 100, 256
 TYPE_OF_BARE = {urn.value.rsplit(":", 1)[-1]: urn for urn in AssociationType}
 
 
@@ -128,7 +131,7 @@ class _Reader:
             elif tag == NAME:
                 values["title"] = _localized(child)
             elif tag == DESCRIPTION:
-                values["comments"] = _localized(child)
+                values["comments"] = self._length("comments", _localized(child), LONGEST_COMMENT)
             elif tag == VERSION_INFO:
                 values["version"] = child.get("versionName")
         values["extra"] = tuple(extra)
@@ -145,6 +148,7 @@ class _Reader:
         name, texts = slot.get("name", ""), tuple(_values(slot))
         if not name:
             return self.fault("Slot", "a Slot has no name")
+        self._limits(name, texts, len(seen))
         if name in seen:
             return self.fault(name, "the Slot occurs twice in one object", "ITI TF-3, 4.2.3.1.1")
         seen.add(name)
@@ -160,6 +164,21 @@ class _Reader:
         elif texts:
             values[attribute] = texts[0]
         return None
+
+    def _limits(self, name: str, texts: tuple[str, ...], before: int) -> None:
+        """ebRIM's own lengths, and caps of this server that no real submission comes near (ITI TF-3, 4.2.3.1.1)."""
+        longest = max((len(text) for text in (name, *texts)), default=0)
+        if longest > LONGEST:
+            self.fault(name[:LONGEST], f"holds {longest} characters; a name or value has at most {LONGEST}", EBRIM)
+        if len(texts) > MOST_VALUES:
+            self.fault(name, f"holds {len(texts)} values; at most {MOST_VALUES} are taken", "limit of this server")
+        if before == MOST_SLOTS:
+            self.fault("", f"has more than {MOST_SLOTS} Slots", "limit of this server")
+
+    def _length(self, attribute: str, text: str | None, most: int = LONGEST) -> str | None:
+        if text and len(text) > most:
+            self.fault(attribute, f"has {len(text)} characters; at most {most} are allowed", EBRIM)
+        return text
 
     def _classification(self, element: _Element, shape: Shape, values: dict[str, Any]) -> None:
         scheme = element.get("classificationScheme")
@@ -210,7 +229,11 @@ class _Reader:
         if len(schemes) != 1:
             self.fault(attribute, f"needs one codingScheme, {len(schemes)} were sent", "ITI TF-3, 4.2.3.1.2")
         name = element.find(NAME)
-        return Code(code, schemes[0] if schemes else "", (_localized(name) or "") if name is not None else "")
+        display = (_localized(name) or "") if name is not None else ""
+        scheme = schemes[0] if schemes else ""
+        for text in (code, scheme, display):
+            self._length(attribute, text)
+        return Code(code, scheme, display)
 
     def _identifier(self, element: _Element, shape: Shape, values: dict[str, Any]) -> None:
         known = shape.identifiers.get(element.get("identificationScheme", ""))
@@ -219,7 +242,7 @@ class _Reader:
         attribute, name = known
         if attribute in values:
             self.fault(attribute, f"{name} occurs twice", "ITI TF-3, 4.2.3.1.3")
-        values[attribute] = element.get("value", "").strip() or None
+        values[attribute] = self._length(attribute, element.get("value", "").strip() or None)
 
 
 def _values(slot: _Element) -> Iterator[str]:
@@ -227,9 +250,8 @@ def _values(slot: _Element) -> Iterator[str]:
         if values.tag != VALUE_LIST:
             continue
         for value in values:
-            # A comment within a value splits its text in the tree, not in the message.
-            text = value.text if not len(value) else str(value.xpath("string()"))
-            if value.tag == VALUE and text and (text := text.strip()):
+            text = (value.text or "").strip() if value.tag == VALUE else ""
+            if text:
                 yield text
 
 

@@ -6,8 +6,8 @@ around it, since they change (`registry.renderers`).
 
 from collections.abc import Iterable
 from functools import lru_cache
-from html import escape
 
+from profiles.faces import xml
 from profiles.faces.ebrim_tables import (
     ASSOCIATION,
     AUTHOR_SLOTS,
@@ -57,7 +57,7 @@ def body(thing: DocumentEntry | SubmissionSet | Folder | Association) -> bytes:
 def element(thing: StoredObject) -> bytes:
     """A stored object's whole element."""
     inside = thing.body.replace(VERSION, b'<rim:VersionInfo versionName="%d"/>' % thing.version, 1)
-    home = f' home="{escape(thing.home)}"' if thing.home else ""
+    home = f' home="{xml.escaped(thing.home)}"' if thing.home else ""
     common = f'id="urn:uuid:{thing.id}" lid="urn:uuid:{thing.logical_id}" status="{STATUS[thing.status]}"{home}'
     if thing.kind is Kind.DOCUMENT_ENTRY:
         head = (
@@ -78,12 +78,12 @@ def element(thing: StoredObject) -> bytes:
 @lru_cache(maxsize=256)
 def _attribute(text: str) -> str:
     """A value of which there are few, such as a media type, escaped once."""
-    return escape(text)
+    return xml.escaped(text)
 
 
 def object_ref(ref: ObjectRef) -> bytes:
     """An ObjectRef element."""
-    home = f' home="{escape(ref.home)}"' if ref.home else ""
+    home = f' home="{xml.escaped(ref.home)}"' if ref.home else ""
     return f'<rim:ObjectRef id="urn:uuid:{ref.id}"{home}/>'.encode()
 
 
@@ -92,8 +92,8 @@ def error_list(findings: Iterable[Finding]) -> bytes:
     rows = list(findings)
     worst = Severity.WARNING if all(f.warning for f in rows) else Severity.ERROR
     errors = "".join(
-        f'<rs:RegistryError errorCode="{f.code.wire}" codeContext="{escape(str(f))}" location="{escape(f.where)}"'
-        f' severity="{Severity.WARNING if f.warning else Severity.ERROR}"/>'
+        f'<rs:RegistryError errorCode="{f.code.wire}" codeContext="{xml.escaped(str(f))}"'
+        f' location="{xml.escaped(f.where)}" severity="{Severity.WARNING if f.warning else Severity.ERROR}"/>'
         for f in rows
     )
     return f'<rs:RegistryErrorList highestSeverity="{worst}">{errors}</rs:RegistryErrorList>'.encode()
@@ -111,18 +111,18 @@ def registry_response(status: str, findings: Iterable[Finding] = ()) -> bytes:
 
 
 def _slot(name: str, values: Iterable[str]) -> str:
-    inside = "".join(f"<rim:Value>{escape(v, quote=False)}</rim:Value>" for v in values)
-    return f'<rim:Slot name="{escape(name)}"><rim:ValueList>{inside}</rim:ValueList></rim:Slot>'
+    inside = "".join(f"<rim:Value>{xml.escaped(v)}</rim:Value>" for v in values)
+    return f'<rim:Slot name="{xml.escaped(name)}"><rim:ValueList>{inside}</rim:ValueList></rim:Slot>'
 
 
 def _localized(tag: str, text: str | None) -> str:
-    return f'<rim:{tag}><rim:LocalizedString charset="UTF-8" value="{escape(text)}"/></rim:{tag}>' if text else ""
+    return f'<rim:{tag}><rim:LocalizedString charset="UTF-8" value="{xml.escaped(text)}"/></rim:{tag}>' if text else ""
 
 
 def _classification(scheme: str, owner: str, node: str, inside: str) -> str:
     return (
         f'<rim:Classification id="urn:uuid:{fresh_uuid()}" objectType="{ObjectType.CLASSIFICATION}"'
-        f' classificationScheme="{scheme}" classifiedObject="{owner}" nodeRepresentation="{escape(node)}">'
+        f' classificationScheme="{scheme}" classifiedObject="{owner}" nodeRepresentation="{xml.escaped(node)}">'
         f"{inside}</rim:Classification>"
     )
 
@@ -140,7 +140,7 @@ def _author(scheme: str, owner: str, author: Author) -> str:
 def _identifier(scheme: str, owner: str, value: str, name: str) -> str:
     return (
         f'<rim:ExternalIdentifier id="urn:uuid:{fresh_uuid()}" objectType="{ObjectType.EXTERNAL_IDENTIFIER}"'
-        f' registryObject="{owner}" identificationScheme="{scheme}" value="{escape(value)}">'
+        f' registryObject="{owner}" identificationScheme="{scheme}" value="{xml.escaped(value)}">'
         f'<rim:Name><rim:LocalizedString charset="UTF-8" value="{name}"/></rim:Name></rim:ExternalIdentifier>'
     )
 

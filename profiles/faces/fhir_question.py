@@ -185,12 +185,12 @@ class Question:
         Args:
             query: the registry's question.
             patients: references to patients, AND of ORs.
-            personal: parameters that tell who a patient is; once posted, no link repeats them.
+            personal: parameters that tell who a patient is; no link repeats them.
 
         Raises:
             Rejected: everything that is wrong with the request.
         """
-        search = Search(query, self._options(personal if self._posted else frozenset()), patients)
+        search = Search(query, self._options(personal), patients)
         if self.findings:
             raise Rejected(self.findings)
         return search

@@ -4,16 +4,15 @@ An operation is chosen by wsa:Action; the body must be that action's, and an act
 Answers go back on the same connection only.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from html import escape
 from typing import Generic, TypeVar
 
 import structlog
 
 from profiles.faces import mtom, xml
 from profiles.faces.mtom import Attachment, Message
+from profiles.faces.multipart import parameters
 from profiles.faces.reply import Reply
 from registry.metadata.errors import Rejected
 from registry.metadata.identify import fresh_uuid
@@ -32,9 +31,8 @@ ADDRESS = ADDRESSING + "Address"
 NO_OTHER_CONNECTION = (ANONYMOUS, f"{Namespace.ADDRESSING}/none")
 FAULT_ACTION = f"{Namespace.ADDRESSING}/fault"
 SECURITY = xml.tag(Namespace.SECURITY, "Security")
-ULTIMATE_RECEIVER = f"{Namespace.SOAP}/role/ultimateReceiver"
+OWN_ROLES = (None, "", f"{Namespace.SOAP}/role/ultimateReceiver", f"{Namespace.SOAP}/role/next")
 SOAP_TYPE = "application/soap+xml; charset=UTF-8"
-HTTP_ACTION = re.compile(r'action="?([^";]+)"?')
 
 
 class Fault(Exception):
@@ -96,8 +94,7 @@ def _action(headers: list[xml.Element], content_type: str, soap_action: str) -> 
     actions = [(e.text or "").strip() for e in headers if e.tag == ADDRESSING + "Action"]
     if len(actions) > 1:
         raise Fault("Sender", "there are two wsa:Action headers", subcode="InvalidAddressingHeader")
-    found = HTTP_ACTION.search(content_type)
-    by_http = (found[1] if found else soap_action).strip('"')
+    by_http = (parameters(content_type)[1].get("action") or soap_action).strip('" ')
     if not actions or not actions[0]:
         raise Fault(
             "Sender", "the wsa:Action header is missing (ITI TF-2, V.3.2)", subcode="MessageAddressingHeaderRequired"
@@ -121,17 +118,22 @@ def _check_headers(headers: list[xml.Element]) -> None:
 
 
 def _must_be_understood(header: xml.Element) -> bool:
-    """Only what is addressed to the ultimate receiver concerns this node (SOAP 1.2 Part 1, 2.2)."""
-    return header.get(MUST_UNDERSTAND) in ("1", "true") and header.get(ROLE) in (None, ULTIMATE_RECEIVER)
+    """Only what is addressed to this node concerns it: the ultimate receiver, and the next (SOAP 1.2 Part 1, 2.2)."""
+    return header.get(MUST_UNDERSTAND, "").strip() in ("1", "true") and header.get(ROLE) in OWN_ROLES
 
 
 def _single(headers: list[xml.Element], name: str) -> str | None:
     return next(((e.text or "").strip() for e in headers if e.tag == ADDRESSING + name), None)
 
 
+def message_id(root: xml.Element) -> str:
+    """The message's wsa:MessageID, for the answer to relate to; empty when it has none or is no envelope."""
+    return (root.findtext(f"{HEADER}/{ADDRESSING}MessageID") or "").strip()
+
+
 def envelope(action: str, relates_to: str, body: Iterable[bytes]) -> Iterator[bytes]:
     """An answer's envelope around `body`."""
-    related = f"<wsa:RelatesTo>{escape(relates_to)}</wsa:RelatesTo>" if relates_to else ""
+    related = f"<wsa:RelatesTo>{xml.escaped(relates_to)}</wsa:RelatesTo>" if relates_to else ""
     head = (
         f'<soap:Envelope xmlns:soap="{Namespace.SOAP}" xmlns:wsa="{Namespace.ADDRESSING}"><soap:Header>'
         f'<wsa:Action soap:mustUnderstand="true">{action}</wsa:Action>'
@@ -158,7 +160,7 @@ def fault_reply(fault: Fault, relates_to: str = "") -> Reply:
     subcode = f"<soap:Subcode><soap:Value>wsa:{fault.subcode}</soap:Value></soap:Subcode>" if fault.subcode else ""
     body = (
         f"<soap:Fault><soap:Code><soap:Value>soap:{fault.code}</soap:Value>{subcode}</soap:Code>"
-        f'<soap:Reason><soap:Text xml:lang="en">{escape(fault.reason)}</soap:Text></soap:Reason></soap:Fault>'
+        f'<soap:Reason><soap:Text xml:lang="en">{xml.escaped(fault.reason)}</soap:Text></soap:Reason></soap:Fault>'
     )
     return Reply(fault.status, SOAP_TYPE, b"".join(envelope(FAULT_ACTION, relates_to, [body.encode()])))
 

@@ -61,18 +61,15 @@ def _answer(by_action: Mapping[Action, Transaction], house: Any) -> Reply:
         )
     except Rejected as rejected:
         return soap.fault_reply(soap.fault_of(rejected))
-    relates_to = ""
     try:
         asked = soap.open_envelope(message, content_type, request.headers.get("SOAPAction", ""))
-        relates_to = asked.message_id
-        transaction = _transaction(by_action, asked)
-        return _run(transaction, asked, house)
+        return _run(_transaction(by_action, asked), asked, house)
     except Fault as fault:
-        _drop(message, repository)
-        return soap.fault_reply(fault, relates_to)
-    except BaseException:
-        _drop(message, repository)
-        raise
+        return soap.fault_reply(fault, soap.message_id(message.root))
+    finally:
+        # What no transaction kept is forgotten; for what was kept this does nothing.
+        for incoming in message.attachments.values():
+            repository.discard(incoming)
 
 
 def _transaction(by_action: Mapping[Action, Transaction], asked: soap.Request[Any]) -> Transaction:
@@ -95,12 +92,12 @@ def _run(transaction: Transaction, asked: soap.Request[Any], house: Any) -> Repl
     try:
         answer = encode(handle(decode(asked), house, caller))
     except Rejected as rejected:
-        _drop(asked.message, house.repository)
         log.info("refused", transaction=transaction.id, codes=sorted({f.code.name for f in rejected.findings}))
         answer = refuse(rejected)
+    except Fault:
+        raise
     except Exception:
         # The sender gets a coded answer of its own transaction, never a bare 500; the operator gets the traceback.
-        _drop(asked.message, house.repository)
         log.exception("failed", transaction=transaction.id, request=caller.request_id)
         code = ErrorCode.XDSRegistryError if face.service == "registry" else ErrorCode.XDSRepositoryError
         text = f"an internal error, logged under {caller.request_id}"
@@ -111,9 +108,3 @@ def _run(transaction: Transaction, asked: soap.Request[Any], house: Any) -> Repl
         answer,
         packaged=(face.mtom and asked.message.packaged) or bool(answer.attachments),
     )
-
-
-def _drop(message: mtom.Message[Any], repository: Any) -> None:
-    """What was received for a message that came to nothing is forgotten; harmless for what is kept."""
-    for incoming in message.attachments.values():
-        repository.discard(incoming)

@@ -38,8 +38,8 @@ _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;",
 def parse(data: bytes, *, limit: int = LIMIT, what: str = "message") -> Element:
     """The root element of `data`, at most `limit` bytes; `what` names the document in the findings.
 
-    Safe to call from any thread. Comments and processing instructions stay in the tree, so that a reader of signed
-    content can refuse them; entities of XML itself (`&amp;`) are resolved, no others can exist.
+    Safe to call from any thread. Comments and processing instructions are left out, so that a value's text is whole;
+    entities of XML itself (`&amp;`) are resolved, no others can exist.
 
     Raises Rejected: TooLarge over `limit` or over libxml2's 10 MB a text; InvalidRequest if it is not well-formed, has
     a DOCTYPE, is in another encoding (XML 1.0, 4.3.3) or is nested more than `DEPTH` deep.
@@ -69,12 +69,17 @@ def tag(namespace: str, local: str) -> str:
     return f"{{{namespace}}}{local}"
 
 
+def escaped(value: str) -> str:
+    """See `text`, as a string."""
+    return _SPECIAL.sub(lambda found: _ESCAPES.get(found[0], "\ufffd"), value)
+
+
 def text(value: str) -> bytes:
     """`value` as UTF-8 for an element's content or a double-quoted attribute; a parser gives exactly `value` back.
 
     Characters that XML 1.0 (2.2) cannot carry become U+FFFD.
     """
-    return _SPECIAL.sub(lambda found: _ESCAPES.get(found[0], "\ufffd"), value).encode()
+    return escaped(value).encode()
 
 
 def _parser() -> etree.XMLParser:
@@ -87,6 +92,9 @@ def _parser() -> etree.XMLParser:
         attribute_defaults=False,
         huge_tree=False,
         recover=False,
+        # A comment within a value would split its text in the tree, and half of it would be read.
+        remove_comments=True,
+        remove_pis=True,
         collect_ids=False,
     )
 

@@ -123,11 +123,17 @@ def _attachment(entry: DocumentEntry, uuid: str) -> Json:
         contentType=entry.mime_type,
         language=entry.language_code,
         url=f"{BASE}{ROOT}/Binary/{uuid}",
-        size=int(entry.size) if entry.size and entry.size.isdecimal() and len(entry.size) <= 18 else None,
+        size=_size(entry.size),
         hash=_hash(entry.hash),
         title=entry.title,
         creation=_time(entry.creation_time),
     )
+
+
+def _size(digits: str | None) -> int | None:
+    """Bytes; None beyond what FHIR's unsignedInt holds (FHIR R4, 2.24.0.1)."""
+    size = int(digits) if digits and digits.isdecimal() and len(digits) <= 18 else None
+    return size if size is not None and size < 2**31 else None
 
 
 def _hash(digits: str | None) -> str | None:

@@ -1,7 +1,7 @@
 """ITI-41, Provide and Register Document Set-b (ITI TF-2, 3.41); RAD-68 is the same door."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -13,6 +13,7 @@ from profiles.faces.ebrim_read import RIM, read_submission
 from profiles.house import House
 from registry.access import Caller
 from registry.metadata.errors import ErrorCode, Finding, Rejected
+from registry.metadata.identify import bare_uuid
 from registry.metadata.model import Submission
 from registry.metadata.urn import Action, Namespace, ResponseStatus
 from repository.service import Received
@@ -38,7 +39,6 @@ def decode(request: soap.Request[Received]) -> Provided:
 
     Raises:
         Fault: the message is no MTOM package.
-        Rejected: an attachment is named wrongly, or a document cannot be decoded.
     """
     if not request.message.packaged:
         text = "ITI-41 is sent as MTOM: multipart/related with type application/xop+xml (ITI TF-2, 3.41.4.1 and V.3.6)"
@@ -58,8 +58,16 @@ def decode(request: soap.Request[Received]) -> Provided:
         if not id_ or times > 1:
             text = "a Document needs an id" if not id_ else f"{times} Documents have the id {id_!r}"
             findings.append(Finding(CODE, id_ or "Document", text, SOURCE))
+    own_ids = {bare_uuid(entry.id): entry.id for entry in submission.entries}
     for element in elements:
-        documents[element.get("id", "")] = _content(element, request.message)
+        # A UUID may be written in either case; the entry's spelling is the one that pairs.
+        id_ = own_ids.get(bare_uuid(element.get("id", "")), element.get("id", ""))
+        try:
+            documents[id_] = _content(element, request.message)
+        except Rejected as rejected:
+            # This wire's book has no code for bytes that cannot be decoded but the repository's own.
+            findings += [replace(f, code=ErrorCode.XDSRepositoryError, where=id_) for f in rejected.findings]
+            documents[id_] = b""
     return Provided(submission, documents, tuple(findings))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 
 from profiles.xds_b.query_tables import IGNORED, SHAPES, Kind, Parameter, QueryShape
-from profiles.xds_b.query_values import Malformed, like_pattern, parse
+from profiles.xds_b.query_values import MOST_VALUES, Malformed, like_pattern, parse
 from registry.metadata.datatypes import Cx, Cxi, Dtm
 from registry.metadata.errors import ErrorCode, Finding, Rejected
 from registry.metadata.identify import UUID, bare_uuid
@@ -57,11 +57,22 @@ def decode_query(query_id: str, slots: Slots) -> StoredQuery:
             value = _value(parameter, values_of, given.get(f"{name}Scheme", []), findings)
             if value is not None:
                 fields[parameter.field] = value
-        elif name not in IGNORED and name.removesuffix("Scheme") not in shape.by_name:
-            log.warning("unknown stored query parameter", query=shape.name, parameter=name)
+        elif name not in IGNORED:
+            _unread(shape, name, given, findings)
     if findings:
         raise Rejected(findings)
     return QUERIES[shape.name](**fields)
+
+
+def _unread(shape: QueryShape, name: str, given: dict[str, list[tuple[str, ...]]], findings: list[Finding]) -> None:
+    """A Slot that fills no field by itself: the schemes of codes in another Slot, or a name that is not known."""
+    codes = name.removesuffix("Scheme")
+    if codes == name or codes not in shape.by_name:
+        # The name is the sender's own and may say anything, so it stays out of the log.
+        log.warning("unknown stored query parameter", query=shape.name)
+    elif codes not in given:
+        text = f"gives the schemes of {codes}, which is missing"
+        findings.append(Finding(ErrorCode.XDSStoredQueryMissingParam, name, text, VALUES))
 
 
 def _presence(shape: QueryShape, given: dict[str, list[tuple[str, ...]]]) -> list[Finding]:
@@ -110,6 +121,7 @@ def _value(
 
 def _items(parameter: Parameter, values: tuple[str, ...], findings: list[Finding]) -> list[str]:
     """The items of one Slot; several Values are one list."""
+    before = len(findings)
     items: list[str] = []
     for value in values:
         try:
@@ -124,6 +136,11 @@ def _items(parameter: Parameter, values: tuple[str, ...], findings: list[Finding
             text = "takes one value, without parentheses"
             findings.append(Finding(ErrorCode.XDSRegistryError, parameter.name, text, VALUES))
         items += found
+    if not items and len(findings) == before:
+        findings.append(Finding(ErrorCode.XDSRegistryError, parameter.name, "has no value", VALUES))
+    if len(items) > MOST_VALUES:
+        text = f"holds {len(items)} values, more than {MOST_VALUES}"
+        findings.append(Finding(ErrorCode.XDSRegistryError, parameter.name, text, VALUES))
     if not parameter.many and len(items) > 1:
         text = f"takes one value, {len(items)} were sent"
         findings.append(Finding(ErrorCode.XDSStoredQueryParamNumber, parameter.name, text, VALUES))

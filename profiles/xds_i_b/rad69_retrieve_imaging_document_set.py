@@ -51,7 +51,9 @@ def decode(request: soap.Request[object]) -> Asked:
     syntaxes = frozenset(
         (e.text or "").strip()
         for e in request.body.iterfind(f"{XDS_I_B}TransferSyntaxUIDList/{XDS_I_B}TransferSyntaxUID")
-    ) - {""}
+    )
+    if "" in syntaxes:
+        findings.append(_missing("TransferSyntaxUID", "is empty"))
     if not syntaxes:
         findings.append(_missing("TransferSyntaxUIDList", "must name at least one transfer syntax"))
     if not instances or len(instances) > MOST_DOCUMENTS:
@@ -64,10 +66,14 @@ def decode(request: soap.Request[object]) -> Asked:
 def _instances(request: soap.Request[object], findings: list[Finding]) -> Iterator[InstanceRequest]:
     for study in request.body.iterchildren(XDS_I_B + "StudyRequest"):
         study_uid = study.get("studyInstanceUID", "")
+        if study.find(XDS_I_B + "SeriesRequest") is None:
+            findings.append(_missing("StudyRequest", "holds no SeriesRequest"))
         if not study_uid:
             findings.append(_missing("StudyRequest.studyInstanceUID", "is required and missing"))
         for series in study.iterchildren(XDS_I_B + "SeriesRequest"):
             series_uid = series.get("seriesInstanceUID", "")
+            if series.find(XDS_B + "DocumentRequest") is None:
+                findings.append(_missing("SeriesRequest", "holds no DocumentRequest"))
             if not series_uid:
                 findings.append(_missing("SeriesRequest.seriesInstanceUID", "is required and missing"))
             for document in series.iterchildren(XDS_B + "DocumentRequest"):
@@ -115,6 +121,9 @@ def _one(
     if held.transfer_syntax_uid not in all_.transfer_syntaxes:
         text = f"is kept in {held.transfer_syntax_uid}, which the TransferSyntaxUIDList does not name"
         return Finding(NOT_IN_SYNTAX, asked.unique_id, text, "RAD TF-2, 4.69.4.2.3")
+    if not imaging.is_whole(held):
+        text = "the instance's bytes cannot be read here; see `xdsi fsck`"
+        return Finding(ErrorCode.XDSRepositoryError, asked.unique_id, text, "RAD TF-2, 4.69.4.2.3")
     return retrieve.Document(
         asked.repository_unique_id, asked.unique_id, DICOM, asked.home, partial(_chunks, imaging, held)
     )

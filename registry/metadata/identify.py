@@ -21,6 +21,11 @@ def fresh_uuid() -> str:
 UUID = re.compile(r"(urn:uuid:)?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})")
 
 
+def is_uuid(id_: str) -> bool:
+    """True for a UUID, with or without `urn:uuid:`; everything else is a symbolic id."""
+    return UUID.fullmatch(id_.lower()) is not None
+
+
 def bare_uuid(id_: str) -> str:
     """The UUID in lower case without `urn:uuid:`; a symbolic id as it is."""
     found = UUID.fullmatch(id_.lower())
@@ -40,7 +45,7 @@ def with_uuids(submission: Submission) -> Submission:
 
     Doing it again changes nothing, so that whoever needs the ids first may do it.
     """
-    ids = {o.id: bare_uuid(o.id) if UUID.fullmatch(o.id.lower()) else str(uuid4()) for o in submission.objects()}
+    ids = {o.id: bare_uuid(o.id) if is_uuid(o.id) else str(uuid4()) for o in submission.objects()}
 
     def end(id_: str) -> str:
         return ids.get(id_) or bare_uuid(id_)

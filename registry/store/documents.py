@@ -230,7 +230,7 @@ def get_submission_set_and_contents(
     inside = {thing.id for thing in contents} | {submission_set.id}
     members = [m for m in members if m.target in inside]
     # Associations that the set itself brought (RPLC and its like) are members of it by way of their ends.
-    between = [association_of(row) for row in database.rows(BETWEEN, ends=sorted(inside))]
+    between = [association_of(row) for row in database.rows(OWN, ends=sorted(inside))]
     others = [b for b in between if b.target in inside and b.id not in {m.id for m in members}]
     objects = (submission_set, *contents, *members, *others)
     if returns is ReturnType.OBJECT_REF:
@@ -239,7 +239,7 @@ def get_submission_set_and_contents(
 
 
 MEMBERS = Statement(select(*ASSOCIATION_COLUMNS).where(a.source == bindparam("owner")))
-BETWEEN = Statement(select(*ASSOCIATION_COLUMNS).where(any_of(a.source, "ends")))
+OWN = Statement(select(*ASSOCIATION_COLUMNS).where(any_of(a.source, "ends")))
 
 
 def _members(

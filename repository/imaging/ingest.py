@@ -97,7 +97,8 @@ class Ingest:
     def _arrival(self, place: int, incoming: Incoming, found: DicomObject) -> Arrival:
         patient = None
         if found.text(Tag.PATIENT_ID):
-            patient = patient_details(found.json, authority=self._source.default_authority)
+            authority = self._source.authority_of(found.text(Tag.ISSUER_OF_PATIENT_ID))
+            patient = patient_details(found.json, authority=authority)
         row = rows.instance_row(
             found,
             self._source.retrieve_location_uid,
@@ -117,8 +118,8 @@ class Ingest:
         if arrival.patient is None:
             return None
         if not arrival.patient.patient_id:
-            text = "the Patient ID holds a ^, so that it cannot be written as an identifier of a domain"
-            return Finding(ErrorCode.XDSUnknownPatientId, where, text, "ITI TF-3, table 4.2.3.1.7-2")
+            text = "the Patient ID holds a ^, or its issuer is a name that `patient_issuers` does not map to an OID"
+            return Finding(ErrorCode.XDSUnknownPatientId, where, text, "ITI TF-3, table 4.2.3.1.7-2; PS3.3 C.7.1.1")
         if Cx.parse(arrival.patient.patient_id).authority not in self._source.patient_authorities:
             text = "the Issuer of Patient ID is none of the authorities that this affinity domain names"
             return Finding(ErrorCode.XDSUnknownPatientId, where, text, "PS3.3 C.7.1.1; ITI TF-1, 10.4.8")

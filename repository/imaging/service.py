@@ -30,7 +30,7 @@ from repository.imaging.scanner import PixelData, locate
 from repository.imaging.source import ImagingSource
 from repository.registrar import Registrar
 from repository.store import imaging as index
-from repository.store.blobs import BlobStore
+from repository.store.blobs import BlobStore, is_whole
 from repository.store.imaging import HeldInstance
 from repository.store.imaging_search import find
 
@@ -138,6 +138,10 @@ class ImagingRepository:
         except KeyError:
             text = "the object's bytes are damaged and set aside; sending it again mends it"
             raise Rejected.because(ErrorCode.XDSRepositoryError, held.uid, text, "PS3.18 10.4") from None
+
+    def is_whole(self, held: HeldInstance) -> bool:
+        """Whether the object's bytes are there, see `repository.store.blobs.is_whole`."""
+        return is_whole(self._blobs, held.sha256, held.size)
 
     def frames(self, held: HeldInstance, numbers: Sequence[int]) -> list[Frame]:
         """Frames by their numbers, from 1, in the order asked for.

@@ -100,6 +100,14 @@ class BlobStore(Protocol):
         """Bytes that can still be written."""
 
 
+def is_whole(blobs: BlobStore, sha256: str, size: int) -> bool:
+    """Whether a blob of `size` bytes is there: asked before an answer begins that can no longer say that it is not."""
+    try:
+        return blobs.size(sha256) == size
+    except KeyError:
+        return False
+
+
 def out_of_resources(text: str) -> Rejected:
     """The refusal of a store that cannot take more (ITI TF-3, table 4.2.4.1-2)."""
     return Rejected.because(ErrorCode.XDSRepositoryOutOfResources, "", text, "ITI TF-3, table 4.2.4.1-2")

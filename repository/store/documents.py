@@ -45,8 +45,7 @@ def add(unit: Unit, rows: list[Held]) -> None:
     Raises:
         Rejected: XDSNonIdenticalHash, another document took the uniqueId since it was checked.
     """
-    for row in rows:
-        unit.lock(f"document|{row.unique_id}")
+    unit.lock(*(f"document|{row.unique_id}" for row in rows))
     known = find(unit, [row.unique_id for row in rows], None)
     for row in rows:
         old = known.get(row.unique_id)
