@@ -95,7 +95,7 @@ def _duplicates(submission: Submission, state: State) -> Iterator[Finding]:
                 yield Finding(ErrorCode.XDSNonIdenticalHash, f"{entry.id}.hash", text, "ITI TF-3, 4.2.3.2.10")
             elif entry.size and known.size and entry.size.lstrip("0") != known.size.lstrip("0"):
                 text = f"the uniqueId {entry.unique_id} is registered with another size"
-                yield Finding(ErrorCode.XDSNonIdenticalSize, f"{entry.id}.size", text, "ITI TF-3, 4.2.3.2.21")
+                yield Finding(ErrorCode.XDSNonIdenticalSize, f"{entry.id}.size", text, "ITI TF-3, 4.2.3.2.24")
             else:
                 continue
             break

@@ -56,7 +56,7 @@ def _add(unit: Unit, patient: PatientDetails, renderers: Renderers, now: float) 
 
 
 def details_of(entry: DocumentEntry) -> PatientDetails:
-    """What an entry's sourcePatientInfo says about its patient (ITI TF-3, 4.2.3.2.23)."""
+    """What an entry's sourcePatientInfo says about its patient (ITI TF-3, 4.2.3.2.26)."""
     said: dict[str, str] = {}
     for line in entry.source_patient_info:
         field, _, value = line.partition("|")

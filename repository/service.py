@@ -231,10 +231,10 @@ def _disagreements(entry: DocumentEntry, document: Incoming, repository: str) ->
         yield Finding(code, f"{entry.id}.hash", text, "ITI TF-3, 4.2.3.2.10")
     if entry.size and formats.digits(entry.size) is None and int(entry.size) != document.size:
         text = f"is {entry.size}, the document has {document.size} bytes"
-        yield Finding(code, f"{entry.id}.size", text, "ITI TF-3, 4.2.3.2.21")
+        yield Finding(code, f"{entry.id}.size", text, "ITI TF-3, 4.2.3.2.24")
     if entry.repository_unique_id and entry.repository_unique_id != repository:
         text = f"is {entry.repository_unique_id}, this repository is {repository}"
-        yield Finding(code, f"{entry.id}.repositoryUniqueId", text, "ITI TF-3, 4.2.3.2.18")
+        yield Finding(code, f"{entry.id}.repositoryUniqueId", text, "ITI TF-3, 4.2.3.2.21")
 
 
 def _is_manifest_entry(entry: DocumentEntry) -> bool:

@@ -3,7 +3,7 @@
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -67,11 +67,8 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
-StartServer = Callable[..., running.RunningServer]
-
-
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[StartServer]:
+def server(tmp_path: Path) -> Iterator[running.StartServer]:
     """Starts a real `xdsi serve` on a free port: `server(*flags, data=folder, XDSI_...=value)`."""
     started: list[running.RunningServer] = []
 

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,3 +162,6 @@ def no_postgres(reason: str) -> None:
     if os.environ.get("XDSI_REQUIRE_POSTGRES") == "1":
         pytest.fail(f"PostgreSQL is required: {reason}")
     pytest.skip(f"no PostgreSQL: {reason}")
+
+
+StartServer = Callable[..., RunningServer]

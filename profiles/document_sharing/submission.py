@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from profiles.document_sharing import attributes
 from registry.metadata.datatypes import Dtm, uuid_urn
 from registry.metadata.errors import ErrorCode, Finding
+from registry.metadata.identify import canonical
 from registry.metadata.model import Association, DocumentEntry, Submission
 from registry.metadata.rules import Row, check
 from registry.metadata.urn import AssociationType, ObjectType
@@ -63,7 +64,7 @@ def _entry(entry: DocumentEntry, code: ErrorCode) -> Iterator[Finding]:
             code, f"{entry.id}.objectType", "an on-demand entry is registered by ITI-61", "ITI TF-2, 3.61.4.1"
         )
     if _reversed(entry.service_start_time, entry.service_stop_time):
-        yield Finding(code, f"{entry.id}.serviceStopTime", "is before serviceStartTime", "ITI TF-3, 4.2.3.2.20")
+        yield Finding(code, f"{entry.id}.serviceStopTime", "is before serviceStartTime", "ITI TF-3, 4.2.3.2.23")
 
 
 def _reversed(start: str | None, stop: str | None) -> bool:
@@ -84,15 +85,15 @@ def _common(submission: Submission, code: ErrorCode, duplicate: ErrorCode) -> It
             yield Finding(duplicate, uid, f"{times} objects have this uniqueId", "ITI TF-3, 4.2.4.1")
     for one in submission.holders():
         if one.limited_metadata:
-            yield Finding(code, one.id, "limited metadata is not allowed in XDS", "ITI TF-3, 4.2.3.2.29")
+            yield Finding(code, one.id, "limited metadata is not allowed in XDS", "ITI TF-3, 4.2.3.2.15")
         if one.status and not one.status.endswith(":Approved"):
             yield Finding(
                 code, f"{one.id}.availabilityStatus", "must be Approved when it is sent", "ITI TF-3, 4.2.3.2.2"
             )
     if len(submission.submission_sets) == 1:
-        patient = submission.submission_set.patient_id
+        patient = canonical(submission.submission_set.patient_id)
         for thing in submission.holders():
-            if thing.patient_id and patient and thing.patient_id != patient:
+            if patient and canonical(thing.patient_id) not in (patient, None):
                 yield Finding(
                     ErrorCode.XDSPatientIdDoesNotMatch,
                     f"{thing.id}.patientId",

@@ -118,6 +118,8 @@ class _Reader:
             self.fault("", f"a {shape.name} has no id", "ITI TF-3, 4.2.1.4")
         for attribute, name in (("status", "status"), ("home", "home"), ("logical_id", "lid")):
             values[attribute] = self.element.get(name) or None
+        if len(self.element) > MOST_SLOTS + MOST_VALUES:
+            self.fault("", f"holds more than {MOST_SLOTS + MOST_VALUES} elements", "limit of this server")
         extra: list[tuple[str, tuple[str, ...]]] = []
         seen: set[str] = set()
         for child in self.element:
@@ -206,9 +208,11 @@ class _Reader:
     def _author(self, element: _Element) -> Author:
         parts: dict[str, tuple[str, ...]] = {}
         for slot in element.iterchildren(SLOT):
-            field = AUTHOR_SLOTS.get(slot.get("name", ""))
+            name = slot.get("name", "")
+            field = AUTHOR_SLOTS.get(name)
             if field:
                 parts[field] = tuple(_values(slot))
+                self._limits(name, parts[field], 0)
         if not any(parts.values()):
             self.fault(
                 "author",

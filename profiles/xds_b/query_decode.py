@@ -112,7 +112,7 @@ def _value(
             except ValueError as error:
                 findings.append(Finding(ErrorCode.XDSRegistryError, parameter.name, f"{error}", VALUES))
         read.append(tuple(ors))
-    if len(findings) > before:
+    if len(findings) > before or not all(read):
         return None
     if parameter.ands:
         return tuple(read)
@@ -136,7 +136,7 @@ def _items(parameter: Parameter, values: tuple[str, ...], findings: list[Finding
             text = "takes one value, without parentheses"
             findings.append(Finding(ErrorCode.XDSRegistryError, parameter.name, text, VALUES))
         items += found
-    if not items and len(findings) == before:
+    if not items and len(findings) == before and not parameter.required:
         findings.append(Finding(ErrorCode.XDSRegistryError, parameter.name, "has no value", VALUES))
     if len(items) > MOST_VALUES:
         text = f"holds {len(items)} values, more than {MOST_VALUES}"

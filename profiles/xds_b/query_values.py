@@ -33,6 +33,8 @@ def parse(value: str) -> tuple[bool, list[str]]:
         kinds.append(kind)
         if kind in ("text", "number"):
             items.append(found[kind].replace("''", "'"))
+    if len(items) > MOST_VALUES:
+        raise Malformed(f"holds more than {MOST_VALUES} values")
     words = ["item" if kind in ("text", "number") else kind for kind in kinds]
     if words == ["item"]:
         return False, items

@@ -62,7 +62,7 @@ class Cx:
 
 @dataclass(frozen=True, slots=True)
 class Cxi:
-    """An identifier of a named kind, as referenceIdList holds it: `id^^^&oid&ISO^kind` (ITI TF-3, 4.2.3.2.28).
+    """An identifier of a named kind, as referenceIdList holds it: `id^^^&oid&ISO^kind` (ITI TF-3, 4.2.3.2.20).
 
     `authority` is an OID, another universal id, a namespace, or empty: real senders leave it out.
     """

@@ -49,12 +49,12 @@ def language(text: str) -> str | None:
 
 
 def mime_type(text: str) -> str | None:
-    """type/subtype (ITI TF-3, 4.2.3.2.17)."""
+    """type/subtype (ITI TF-3, 4.2.3.2.16)."""
     return None if MIME_TYPE.fullmatch(text) else "must be a media type such as application/pdf"
 
 
 def unique_id(text: str) -> str | None:
-    """A document's uniqueId: printable ASCII without blanks; an OID before `^` (ITI TF-3, 4.2.3.2.26)."""
+    """A document's uniqueId: printable ASCII without blanks; an OID before `^` (ITI TF-3, 4.2.3.2.29)."""
     return None if UNIQUE_ID.fullmatch(text) else "must be at most 128 printable ASCII characters without blanks"
 
 
@@ -64,12 +64,12 @@ def sha1(text: str) -> str | None:
 
 
 def digits(text: str) -> str | None:
-    """A whole number of bytes (ITI TF-3, 4.2.3.2.22)."""
+    """A whole number of bytes (ITI TF-3, 4.2.3.2.24)."""
     return None if DIGITS.fullmatch(text) else "must be a number of bytes in digits"
 
 
 def patient_info(text: str) -> str | None:
-    """`PID-n|value`, without the fields that the book leaves out (ITI TF-3, 4.2.3.2.23); dates inside are not read."""
+    """`PID-n|value`, without the fields that the book leaves out (ITI TF-3, 4.2.3.2.26); dates inside are not read."""
     found = PATIENT_INFO.match(text)
     if found is None:
         return "must begin with PID- and the number of a field, then |"
@@ -83,7 +83,7 @@ def home(text: str) -> str | None:
 
 
 def title(text: str) -> str | None:
-    """At most 128 characters (ITI TF-3, 4.2.3.2.24)."""
+    """At most 128 characters (ITI TF-3, 4.2.3.2.27)."""
     return None if len(text) <= 128 else "must be at most 128 characters"
 
 

@@ -8,7 +8,8 @@ from registry.metadata.errors import ErrorCode, Finding
 from registry.metadata.formats import Format
 from registry.metadata.model import Code
 
-LONGEST_VALUE = 256  # characters of a Slot's value, ITI TF-3, 4.2.3.1.1 (ebRIM LongName)
+# Values that tell who the patient is: a finding names the attribute and does not repeat them.
+PERSONAL = {"patient_id", "source_patient_id", "source_patient_info"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,9 @@ def check(thing: Any, table: tuple[Row, ...], code: ErrorCode) -> Iterator[Findi
                 continue
             wrong = row.format(one)
             if wrong:
-                yield Finding(code, where, f"{_shown(one)} {wrong}", row.source)
+                yield Finding(code, where, wrong if row.attribute in PERSONAL else f"{_shown(one)} {wrong}", row.source)
 
 
 def _shown(value: str) -> str:
-    """The value for people, shortened; identifiers of patients are never values of a message's own fault text."""
+    """The value for people, shortened."""
     return repr(value if len(value) <= 40 else value[:37] + "...")

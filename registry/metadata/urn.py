@@ -97,7 +97,7 @@ class Severity(StrEnum):
 
 @unique
 class ReferenceIdType(StrEnum):
-    """CXi.5, the kinds of identifier in referenceIdList (ITI TF-3, 4.2.3.2.28 and table 4.2.3.1.7-2)."""
+    """CXi.5, the kinds of identifier in referenceIdList (ITI TF-3, 4.2.3.2.20 and table 4.2.3.1.7-2)."""
 
     UNIQUE_ID = "urn:ihe:iti:xds:2013:uniqueId"
     ACCESSION = "urn:ihe:iti:xds:2013:accession"

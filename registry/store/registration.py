@@ -57,13 +57,15 @@ def add(unit: Unit, submission: Submission, renderers: Renderers, patient: str, 
 def deprecate(unit: Unit, associations: Sequence[Association]) -> list[str]:
     """Deprecate what is replaced, and what was appended to or transformed from it; the ids (bare), replaced first."""
     replaced = [one.target for one in associations if one.type in DEPRECATING]
+    # What is being registered is never deprecated by its own relation to what it replaces.
+    fresh = {one.source for one in associations}
     gone: dict[str, None] = dict.fromkeys(replaced)
     parents = replaced
     for _ in range(DEEPEST):
         if not parents:
             break
         found = [row[0] for row in unit.rows(CHILDREN, parents=parents, types=sorted(DEPENDENT))]
-        parents = [id_ for id_ in dict.fromkeys(found) if id_ not in gone]
+        parents = [id_ for id_ in dict.fromkeys(found) if id_ not in gone and id_ not in fresh]
         gone.update(dict.fromkeys(parents))
     if gone:
         unit.execute(DEPRECATE, ids=list(gone))

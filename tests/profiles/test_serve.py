@@ -7,7 +7,7 @@ from pathlib import Path
 
 import requests
 import running
-from conftest import StartServer
+from running import StartServer
 
 
 def peers_of(process: "subprocess.Popen[str]") -> list[int]:

@@ -45,7 +45,8 @@ def test_what_is_written(kept):
         "association": 2,
         "entry_code": 3,
         "entry_author": 2,
-        "reference_id": 2,
+        "reference_id": 3,
+        "diagnostic_report": 1,
         "patient": 1,
         "audit": 1,
     }

@@ -135,9 +135,10 @@ def test_a_posted_name_is_in_no_link_and_the_answer_says_so(fake):
     assert body["entry"][-1]["resource"]["issue"][0]["severity"] == "warning"
 
 
-def test_a_name_in_the_url_may_be_paged_by(fake):
+def test_a_name_in_the_url_is_in_no_link_either(fake):
     body = bundle(fake.client.get("/fhir/Patient?name=Larsson&_count=1"))
-    assert "name=Larsson" in link(body, "next")
+    assert "Larsson" not in str(body["link"])
+    assert body["entry"][-1]["search"]["mode"] == "outcome"
 
 
 def test_the_self_link_has_only_what_was_used(fake):

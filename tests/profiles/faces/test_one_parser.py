@@ -14,7 +14,7 @@ SOURCES = ("registry", "repository", "database", "profiles", "conformance", "wsg
 
 XML_HOME = "profiles/faces/xml.py"
 MULTIPART_HOME = "profiles/faces/multipart.py"
-DICOM_HOMES = ("repository/imaging/", "profiles/demo")
+DICOM_HOMES = ("repository/imaging/", "profiles/demo/", "conformance/bench/")
 
 MEND_XML = "call profiles.faces.xml.parse(bytes), and profiles.faces.xml.text to escape"
 MEND_XML_BELOW = "let the caller parse by profiles.faces.xml and pass the element on"
@@ -169,7 +169,7 @@ def test_each_home_may_do_its_own_and_no_other():
     parse, read = "from lxml.etree import XMLParser", "from pydicom import dcmread"
     assert not faults(XML_HOME, parse)
     assert not faults("repository/imaging/scanner.py", read)
-    assert not faults("profiles/demo_region/make.py", read)
+    assert not faults("profiles/demo/make.py", read)
     assert faults(XML_HOME, read)
     assert faults("repository/imaging/scanner.py", parse)
     assert faults("repository/store/blobs.py", read)

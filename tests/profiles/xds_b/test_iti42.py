@@ -299,21 +299,6 @@ def test_replacing_deprecates_what_hangs_on_the_replaced(world: World) -> None:
     assert statuses == ["Deprecated", "Deprecated", "Deprecated", "Approved", "Approved"]
 
 
-def test_a_replacement_joins_the_folders_of_the_replaced(world: World) -> None:
-    """ITI TF-3, 4.2.2.2.3: a replacement takes the place of the replaced in its folders."""
-    first = folder_of(s.new())
-    inside = replace(
-        first.associations[0], id=f"{first.entries[0].id[:-4]}f03d", source=first.folders[0].id,
-        submission_set_status=None,
-    )  # fmt: skip
-    registered(world, replace(first, associations=(*first.associations, inside)))
-    newer = registered(world, s.following(first, A.RPLC))
-    parameters = [("$uuid", f"('{first.folders[0].id}')")]
-    links = world.query(messages.stored_query(StoredQueryId.GET_ASSOCIATIONS, parameters)).objects
-    members = {e.get("targetObject") for e in links if e.get("sourceObject") == first.folders[0].id}
-    assert members == {first.entries[0].id, newer.entries[0].id}
-
-
 def test_everything_wrong_is_told_at_once(world: World) -> None:
     known = registered(world)
     made = s.new(2, creation_time="never", class_code=None)

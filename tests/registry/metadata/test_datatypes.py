@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from registry.metadata.datatypes import Cx, Cxi, Dtm, Xcn, Xon, is_oid, offset_of, uuid_urn
 
 ARC = st.integers(0, 2**40).map(str)
-OIDS = st.builds(lambda head, arcs: ".".join([head, *arcs]), st.sampled_from("012"), st.lists(ARC, min_size=1, max_size=4))
+OIDS = st.builds(
+    lambda head, arcs: ".".join([head, *arcs]), st.sampled_from("012"), st.lists(ARC, min_size=1, max_size=4)
+)
 PART = st.text(st.characters(exclude_characters="^&|~", exclude_categories=["C"]), min_size=1, max_size=20).filter(str.strip)  # fmt: skip
 PRECISIONS = (4, 6, 8, 10, 12, 14)
 
@@ -21,7 +23,8 @@ def test_oids(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1", "3.1", "1.", ".1", "1..2", "1.02", "1.2 ", "1.2\n", "1.-2", "1.2a", "1.2.3x", "1." + "1" * 63, "1.٢"]
+    "text",
+    ["", "1", "3.1", "1.", ".1", "1..2", "1.02", "1.2 ", "1.2\n", "1.-2", "1.2a", "1.2.3x", "1." + "1" * 63, "1.٢"],
 )
 def test_not_oids(text):
     assert not is_oid(text)

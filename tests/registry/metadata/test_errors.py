@@ -5,9 +5,39 @@ import pytest
 from registry.metadata.errors import ErrorCode, Finding, Rejected
 
 ISSUES = set(
-    "invalid structure required value invariant security login unknown expired forbidden suppressed processing "
-    "not-supported duplicate multiple-matches not-found deleted too-long code-invalid extension too-costly "
-    "business-rule conflict transient lock-error no-store exception timeout incomplete throttled informational".split()
+    [
+        "invalid",
+        "structure",
+        "required",
+        "value",
+        "invariant",
+        "security",
+        "login",
+        "unknown",
+        "expired",
+        "forbidden",
+        "suppressed",
+        "processing",
+        "not-supported",
+        "duplicate",
+        "multiple-matches",
+        "not-found",
+        "deleted",
+        "too-long",
+        "code-invalid",
+        "extension",
+        "too-costly",
+        "business-rule",
+        "conflict",
+        "transient",
+        "lock-error",
+        "no-store",
+        "exception",
+        "timeout",
+        "incomplete",
+        "throttled",
+        "informational",
+    ]
 )
 WARNING = Finding(ErrorCode.XDSExtraMetadataNotSaved, "", "left out", "ITI TF-2, 3.42", warning=True)
 MISSING = Finding(ErrorCode.XDSRegistryMetadataError, "Document01.hash", "is required", "ITI TF-3, 4.2.3.2.10")
