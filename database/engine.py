@@ -50,7 +50,7 @@ class Unit:
         return self._connection.count(sql, {**constants, **params})
 
     def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Add whole rows.
+        """Add whole rows. PostgreSQL says only at the unit's next question or end that a unique key is taken.
 
         Raises:
             Conflict: a unique key is taken.
@@ -62,8 +62,6 @@ class Unit:
             self._connection.run_many(sql, rows)
         except sqlite3.IntegrityError as error:
             raise Conflict(str(error)) from error
-        except psycopg.errors.UniqueViolation as error:
-            raise Conflict(error.diag.constraint_name or table.name) from error
 
     def lock(self, *keys: str) -> None:
         """Hold off every other unit that locks one of `keys` until this one ends. SQLite has one writer anyway.
@@ -119,12 +117,12 @@ class Database:
                 connection.begin()
                 result = work(Unit(connection, self.dialect))
                 connection.commit()
-            except Conflict:
+            except (Conflict, psycopg.errors.UniqueViolation) as error:
                 connection.rollback()
                 self._pool.give_back(connection)
                 # Who wrote first has committed: the next try's checks see it and say so in words.
                 if attempt + 1 == TRIES:
-                    raise
+                    raise Conflict(str(error)) from error
             except (sqlite3.OperationalError, psycopg.OperationalError) as error:
                 connection.close()
                 if attempt + 1 == TRIES or not _transient(error):

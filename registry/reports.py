@@ -14,7 +14,7 @@ from registry.metadata.urn import FormatCode, ReferenceIdType
 from registry.renderers import Renderers
 from registry.store.fragments import decompress
 from registry.store.registration import first
-from registry.store.resources import MOVE_REPORT, REPORT_BY_ID, REPORT_ENTRY, REPORT_OF_ENTRY, STUDIES_OF_REPORT
+from registry.store.resources import MOVE_REPORT, REPORT_ENTRY, REPORT_OF_ENTRY, REPORTS_BY_ID, STUDIES_OF_REPORT
 from registry.store.tables import DIAGNOSTIC_REPORT, REFERENCE_ID
 
 REPORT_FORMATS = {FormatCode.PDF_REPORT, FormatCode.TEXT_REPORT, FormatCode.CDA_REPORT}
@@ -45,6 +45,8 @@ def register(
         return
     replaces = {a.source: a.target for a in submission.associations if a.type in DEPRECATING}
     fresh = []
+    ids = [report_id(str(entry.unique_id)) for entry in documents]
+    there = {row[0] for row in unit.rows(REPORTS_BY_ID, ids=ids)}
     for entry in documents:
         at = first(entry.service_start_time) or first(entry.creation_time)
         old = replaces.get(entry.id) if deprecated else None
@@ -52,14 +54,14 @@ def register(
         if known:
             unit.execute(MOVE_REPORT, b_id=known[0][0], as_status="amended", entry=entry.id, at=at, now=now)
         else:
-            fresh.append(_row(unit, entry, at, now))
+            fresh.append(_row(unit, entry, at, now, there))
     unit.insert(DIAGNOSTIC_REPORT, [row for row in fresh if row])
     unit.insert(REFERENCE_ID, [_unique_id_row(entry) for entry in documents])
 
 
-def _row(unit: Unit, entry: DocumentEntry, at: str | None, now: float) -> dict[str, object] | None:
+def _row(unit: Unit, entry: DocumentEntry, at: str | None, now: float, there: set[str]) -> dict[str, object] | None:
     id_ = report_id(str(entry.unique_id))
-    if unit.rows(REPORT_BY_ID, id=id_):
+    if id_ in there:
         # The same document registered again: it is the same report, now seen through its newest entry.
         unit.execute(MOVE_REPORT, b_id=id_, as_status="final", entry=entry.id, at=at, now=now)
         return None

@@ -37,9 +37,9 @@ class FileSpool:
         self._owner = 0
         self._file = -1
         self._state = threading.Condition()
-        # Bytes since the start, over all files of the process, so that a waiter's mark stays true after a rotation.
-        self._written = self._synced = self._started_at = 0
-        self._syncing = False
+        # Numbers of records: a record gets its number when its bytes are written, so all up to a number are there.
+        self._appending, self._syncing = threading.Lock(), threading.Lock()
+        self._written = self._synced = self._bytes = 0
 
     def keep(self, record: AuditRecord) -> None:
         """Append `record`; return when it is on disk.
@@ -49,39 +49,32 @@ class FileSpool:
         """
         line = orjson.dumps(record.as_dict(self._now())) + b"\n"
         try:
-            with self._state:
+            with self._appending:
                 self._ensure_open()
                 os.write(self._file, line)
-                self._written += len(line)
-                mine, file = self._written, self._file
-                while self._synced < mine:
-                    if self._syncing:
-                        self._state.wait()
-                        continue
-                    self._sync(file)
+                self._bytes += len(line)
+                self._written += 1
+                mine = self._written
+            # Whoever waits here while another syncs finds its record synced too, or syncs for all that wait with it.
+            with self._syncing:
+                if self._synced < mine:
+                    reached = self._written
+                    os.fdatasync(self._file)
+                    self._synced = reached
         except OSError as error:
             raise Rejected.because(
                 ErrorCode.XDSRegistryOutOfResources, "", "the audit record cannot be kept", "DICOM PS3.15, A.5"
             ) from error
 
-    def _sync(self, file: int) -> None:
-        """Sync for all that wait; the lock is free meanwhile, so that more can join the next sync."""
-        reached, self._syncing = self._written, True
-        self._state.release()
-        try:
-            os.fdatasync(file)
-        finally:
-            self._state.acquire()
-            self._syncing = False
-            self._state.notify_all()
-        self._synced = max(self._synced, reached)
-
     def _ensure_open(self) -> None:
-        full = self._written - self._started_at > ROTATE_BYTES and not self._syncing
-        if self._owner != os.getpid() or full:
+        """The file to append to; a new one after a fork, and when the old one is full."""
+        if self._owner == os.getpid() and self._bytes <= ROTATE_BYTES:
+            return
+        with self._syncing:
             if self._owner == os.getpid():
                 os.fdatasync(self._file)
                 os.close(self._file)
+                self._synced = self._written
             self._folder.mkdir(parents=True, exist_ok=True)
             name = self._folder / f"{int(self._now() * 1000):015d}-{os.getpid()}-{uuid4().hex[:8]}.jsonl"
             self._file = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
@@ -90,8 +83,7 @@ class FileSpool:
             folder = os.open(self._folder, os.O_RDONLY)
             os.fsync(folder)
             os.close(folder)
-            self._owner, self._started_at, self._synced = os.getpid(), self._written, self._written
-            self._state.notify_all()
+            self._owner, self._bytes = os.getpid(), 0
 
 
 def drain(folder: Path, database: Database) -> int:

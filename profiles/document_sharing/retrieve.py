@@ -13,13 +13,17 @@ END = b"</xdsb:RetrieveDocumentSetResponse>"
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document of the answer; the ids are echoed from the request. `chunks` gives its bytes when they are sent."""
+    """One document of the answer; the ids are echoed from the request.
+
+    `chunks` gives its bytes, `size` many, when they are sent.
+    """
 
     repository_unique_id: str
     unique_id: str
     mime_type: str
     home: str | None
     chunks: Callable[[], Iterator[bytes]]
+    size: int | None = None
 
 
 def status(documents: int, findings: Iterable[Finding]) -> ResponseStatus:
@@ -38,7 +42,7 @@ def answer(found: Iterable[Document | Finding]) -> soap.Answer:
     body = [HEAD, head]
     attachments = []
     for document in documents:
-        attachment = mtom.Attachment(mtom.new_content_id(), _Lazy(document.chunks), document.mime_type)
+        attachment = mtom.Attachment(mtom.new_content_id(), _Lazy(document.chunks), document.mime_type, document.size)
         attachments.append(attachment)
         body.append(_response(document, mtom.include(attachment.content_id)))
     return soap.Answer([*body, END], tuple(attachments))

@@ -8,7 +8,7 @@ import base64
 import binascii
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 from urllib.parse import quote, unquote
 from uuid import uuid4
@@ -53,6 +53,8 @@ class Attachment:
     content_id: str
     chunks: Iterable[bytes]
     content_type: str = "application/octet-stream"
+    size: int | None = None
+    """Bytes of `chunks`, when known: an answer whose length is known is sent without being copied into HTTP chunks."""
 
 
 def read_message(
@@ -131,6 +133,17 @@ def write_message(
         content_type += f'; action="{action}"'
     root = Attachment(start, envelope, f'{_XOP}; charset=UTF-8; type="{_SOAP12}"')
     return content_type, write_parts(boundary, _written(root, attachments))
+
+
+def length_of(envelope: Sequence[bytes], content_type: str, attachments: Sequence[Attachment]) -> int | None:
+    """Bytes of the message that `write_message` makes under this Content-Type; None if a size is not known."""
+    if any(one.size is None for one in attachments):
+        return None
+    given = parameters(content_type)[1]
+    root = Attachment(bare_id(given["start"]), envelope, f'{_XOP}; charset=UTF-8; type="{_SOAP12}"')
+    empty = [replace(one, chunks=()) for one in attachments]
+    frame = sum(map(len, write_parts(given["boundary"], _written(root, empty))))
+    return frame + sum(one.size or 0 for one in attachments)
 
 
 def new_content_id() -> str:

@@ -148,10 +148,10 @@ def envelope(action: str, relates_to: str, body: Iterable[bytes]) -> Iterator[by
 def reply(action: str, relates_to: str, answer: Answer, *, packaged: bool) -> Reply:
     """The HTTP answer: MTOM when the operation is (`packaged`), else a plain envelope."""
     if packaged:
-        content_type, chunks = mtom.write_message(
-            envelope(action, relates_to, answer.body), answer.attachments, action=action
-        )
-        return Reply(200, content_type, chunks)
+        message = list(envelope(action, relates_to, answer.body))
+        content_type, chunks = mtom.write_message(message, answer.attachments, action=action)
+        length = mtom.length_of(message, content_type, answer.attachments)
+        return Reply(200, content_type, chunks, {} if length is None else {"Content-Length": str(length)})
     return Reply(200, f'{SOAP_TYPE}; action="{action}"', b"".join(envelope(action, relates_to, answer.body)))
 
 

@@ -53,6 +53,7 @@ def handle(asked: list[DocumentRequest], house: House, caller: Caller) -> list[r
             found.mime_type,
             found.request.home,
             found.chunks,
+            found.size,
         )
         for found in house.repository.retrieve(asked, caller)
     ]

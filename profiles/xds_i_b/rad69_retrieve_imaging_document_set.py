@@ -125,7 +125,7 @@ def _one(
         text = "the instance's bytes cannot be read here; see `xdsi fsck`"
         return Finding(ErrorCode.XDSRepositoryError, asked.unique_id, text, "RAD TF-2, 4.69.4.2.3")
     return retrieve.Document(
-        asked.repository_unique_id, asked.unique_id, DICOM, asked.home, partial(_chunks, imaging, held)
+        asked.repository_unique_id, asked.unique_id, DICOM, asked.home, partial(_chunks, imaging, held), held.size
     )
 
 

@@ -12,7 +12,7 @@ from importlib.resources import files
 import zstandard
 
 CURRENT = 1
-LEVEL = 3
+LEVEL = 1
 
 
 @cache

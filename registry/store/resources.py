@@ -281,7 +281,7 @@ TOUCH_REPORTS = Statement(
     .values(fhir=null(), version=DIAGNOSTIC_REPORT.c.version + 1, updated=bindparam("now"))
 )
 REPORT_OF_ENTRY = Statement(select(DIAGNOSTIC_REPORT.c.id).where(any_of(DIAGNOSTIC_REPORT.c.entry_id, "entries")))
-REPORT_BY_ID = Statement(select(DIAGNOSTIC_REPORT.c.id).where(DIAGNOSTIC_REPORT.c.id == bindparam("id")))
+REPORTS_BY_ID = Statement(select(DIAGNOSTIC_REPORT.c.id).where(any_of(DIAGNOSTIC_REPORT.c.id, "ids")))
 MOVE_REPORT = Statement(
     update(DIAGNOSTIC_REPORT)
     .where(DIAGNOSTIC_REPORT.c.id == bindparam("b_id"))
