@@ -14,8 +14,8 @@ from registry.store.tables import PATIENT
 FIELDS = ("family", "given", "birth_date", "sex")
 
 
-def take(unit: Unit, patient: PatientDetails, renderers: Renderers, now: float) -> str:
-    """The patient's FHIR id; a new patient is added, and what is newly said of a known one is kept.
+def take(unit: Unit, patient: PatientDetails, renderers: Renderers, now: float, new_id: str = "") -> str:
+    """The patient's FHIR id; a new patient is added (as `new_id`, if given), what is newly said of a known one kept.
 
     An empty value says nothing: what was known stays. The patient is locked to the end of the unit, so that all that
     is written about one patient happens in some order.
@@ -23,7 +23,7 @@ def take(unit: Unit, patient: PatientDetails, renderers: Renderers, now: float) 
     unit.lock(patient.patient_id)
     rows = unit.rows(PATIENT_ROW, patient=patient.patient_id)
     if not rows:
-        return _add(unit, patient, renderers, now)
+        return _add(unit, patient, renderers, now, new_id or str(uuid4()))
     id_, *known = rows[0]
     merged = [new or old for new, old in zip((getattr(patient, f) for f in FIELDS), known, strict=True)]
     if merged != known:
@@ -38,8 +38,8 @@ def take(unit: Unit, patient: PatientDetails, renderers: Renderers, now: float) 
     return str(id_)
 
 
-def _add(unit: Unit, patient: PatientDetails, renderers: Renderers, now: float) -> str:
-    id_, cx = str(uuid4()), Cx.parse(patient.patient_id)
+def _add(unit: Unit, patient: PatientDetails, renderers: Renderers, now: float, id_: str) -> str:
+    cx = Cx.parse(patient.patient_id)
     row = {
         "id": id_,
         "patient_id": patient.patient_id,

@@ -7,6 +7,7 @@ caller's visibility and is audited before it is returned.
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from uuid import uuid4
 
 from database.engine import Database, Unit
 from registry import lifecycle, patients, reports, studies
@@ -46,6 +47,18 @@ class Domain:
     most_results: int = 10_000
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A submission as sent, as it will be stored (`ready`), and its rows; `now` is seconds since 1970."""
+
+    submission: Submission
+    ready: Submission
+    patient: PatientDetails
+    fhir_id: str
+    now: float
+    rows: registration.Rows
+
+
 class Registry:
     """The Document Registry actor. `describe(uid, source)` gives the present contents of a held study."""
 
@@ -79,30 +92,44 @@ class Registry:
         Raises:
             Rejected: with everything that is wrong.
         """
-        self._database.transact(lambda unit: self.register(unit, submission, caller))
+        prepared = self.prepare(submission)
+        self._database.transact(lambda unit: self.register(unit, prepared, caller))
 
-    def register(self, unit: Unit, submission: Submission, caller: Caller) -> None:
-        """Register `submission`, which passed the rules of ITI TF-3, within `unit`: all of it or nothing.
+    def prepare(self, submission: Submission) -> Prepared:
+        """`submission`, which passed the rules of ITI TF-3, rendered and ready to be registered."""
+        ready = with_uuids(submission)
+        said = [patients.details_of(entry) for entry in ready.entries]
+        patient = said[0] if said else PatientDetails(str(ready.submission_set.patient_id))
+        known = self._database.rows(resources.PATIENT_ROW, patient=patient.patient_id)
+        fhir_id = str(known[0][0]) if known else str(uuid4())
+        now = self._now()
+        return Prepared(submission, ready, patient, fhir_id, now, self._rows_of(ready, fhir_id, now))
+
+    def register(self, unit: Unit, prepared: Prepared, caller: Caller) -> None:
+        """Register what was prepared within `unit`: all of it or nothing.
 
         Raises:
             Rejected: with everything that is wrong.
         """
+        submission = prepared.submission
         ids, unique_ids = lifecycle.named(submission)
         unit.lock(*ids, *unique_ids, canonical(submission.submission_set.patient_id) or "")
         problems = self._problems(unit, submission)
         if problems:
             raise Rejected(problems)
-        now = self._now()
-        submission = with_uuids(submission)
-        patient_id = str(submission.submission_set.patient_id)
-        said = [patients.details_of(entry) for entry in submission.entries]
-        patient = said[0] if said else PatientDetails(patient_id)
-        fhir_id = patients.take(unit, patient, self._renderers, now)
-        registration.add(unit, submission, self._renderers, fhir_id, now)
-        deprecated = registration.deprecate(unit, submission.associations)
-        reports.register(unit, submission, self._domain.report_types, deprecated, now)
-        objects = tuple(e.id for e in submission.entries) or (submission.submission_set.id,)
-        audit_write(unit, AuditRecord(caller, CREATE, (patient_id,), objects), now)
+        now, ready = prepared.now, prepared.ready
+        fhir_id = patients.take(unit, prepared.patient, self._renderers, now, prepared.fhir_id)
+        # The patient may have become known under another id since; then the bodies name the wrong one.
+        rows = prepared.rows if fhir_id == prepared.fhir_id else self._rows_of(ready, fhir_id, now)
+        for table, some in rows:
+            unit.insert(table, some)
+        deprecated = registration.deprecate(unit, ready.associations)
+        reports.register(unit, ready, self._domain.report_types, deprecated, now)
+        objects = tuple(e.id for e in ready.entries) or (ready.submission_set.id,)
+        audit_write(unit, AuditRecord(caller, CREATE, (prepared.patient.patient_id,), objects), now)
+
+    def _rows_of(self, ready: Submission, fhir_id: str, now: float) -> registration.Rows:
+        return registration.rows_of(ready, self._renderers, fhir_id, now)
 
     def know_patient(self, unit: Unit, patient: PatientDetails, caller: Caller) -> None:  # noqa: ARG002
         """See `repository.registrar.Registrar`."""

@@ -1,21 +1,26 @@
 """How the repository reaches a registry: the one in this process, or one reached by ITI-42."""
 
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from database.engine import Unit
 from registry.access import Caller
 from registry.metadata.errors import Finding
 from registry.metadata.model import PatientDetails, StudyDescription, Submission
 
+P = TypeVar("P")
 
-class Registrar(Protocol):
+
+class Registrar(Protocol[P]):
     """A registry, as the repository needs it. `unit` is the unit of work that a registry in this process joins."""
 
     def check(self, submission: Submission, caller: Caller) -> list[Finding]:
         """Everything that would keep `submission` from being registered, found before any byte is kept."""
 
-    def register(self, unit: Unit, submission: Submission, caller: Caller) -> None:
-        """Register `submission`, all or nothing.
+    def prepare(self, submission: Submission) -> P:
+        """What `register` takes: `submission` made ready as far as that asks nothing of a unit of work."""
+
+    def register(self, unit: Unit, prepared: P, caller: Caller) -> None:
+        """Register what was prepared, all or nothing.
 
         Raises:
             Rejected: with everything that is wrong.

@@ -7,7 +7,7 @@ kept, and only then one unit of work writes the rows, the registry's and the aud
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import structlog
 
@@ -27,7 +27,7 @@ from repository.store.blobs import BlobStore, Incoming, is_whole
 Received = Incoming
 """A document's bytes as `Repository.receive` gives them."""
 
-PIECE = 256 * 1024  # bytes a read of a document that goes out
+PIECE = 128 * 1024  # bytes a read of a document that goes out
 ITI_41 = "ITI TF-2, 3.41.4.1.3"
 
 
@@ -64,7 +64,7 @@ class Repository:
         self,
         database: Database,
         blobs: BlobStore,
-        registrar: Registrar,
+        registrar: Registrar[Any],
         audit: ReadAudit,
         policy: OpenPolicy,
         repository_unique_id: str,
@@ -125,12 +125,13 @@ class Repository:
             raise
         ready = with_uuids(filled)
         ids = dict(zip((e.id for e in filled.entries), (e.id for e in ready.entries), strict=True))
+        prepared = self._registrar.prepare(ready)
         now = self._now()
 
         def work(unit: Unit) -> None:
             rows = [_row(e, received[e.id], now) for e in filled.entries]
             documents.add(unit, rows)
-            self._registrar.register(unit, ready, caller)
+            self._registrar.register(unit, prepared, caller)
             for entry_id, manifest in manifests.items():
                 for study in _studies(manifest, ready):
                     self._registrar.know_study(unit, study, caller, manifest_id=ids[entry_id])

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 
-PATIENCE = 8.0  # seconds until an answer counts as lost
+PATIENCE = 30.0  # seconds until an answer counts as lost
 Where = tuple[str, int]
 
 

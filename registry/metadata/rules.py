@@ -33,17 +33,17 @@ def check(thing: Any, table: tuple[Row, ...], code: ErrorCode) -> Iterator[Findi
     """Findings of `thing` (a model object) against `table`, carrying `code`."""
     for row in table:
         value = getattr(thing, row.attribute)
-        where = f"{thing.id}.{row.wire_name}"
-        if value is None or value == () or value == "":
+        if not value:
             if row.required:
-                yield Finding(code, where, "is required and missing", row.source)
+                yield Finding(code, f"{thing.id}.{row.wire_name}", "is required and missing", row.source)
             continue
         for one in value if isinstance(value, tuple) else (value,):
             if isinstance(one, Code) or row.format is None:
                 continue
             wrong = row.format(one)
             if wrong:
-                yield Finding(code, where, wrong if row.attribute in PERSONAL else f"{_shown(one)} {wrong}", row.source)
+                text = wrong if row.attribute in PERSONAL else f"{_shown(one)} {wrong}"
+                yield Finding(code, f"{thing.id}.{row.wire_name}", text, row.source)
 
 
 def _shown(value: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import literal, select, update
+from sqlalchemy import Table, literal, select, update
 
 from database.engine import Unit
 from database.sql import any_of
@@ -38,20 +38,28 @@ def state_of(reader: Any, submission: Submission) -> State:
     return State(tuple(map(Registered._make, dict.fromkeys(rows))))
 
 
-def add(unit: Unit, submission: Submission, renderers: Renderers, patient: str, now: float) -> None:
-    """Write all of `submission` (bare UUIDs, canonical patient ids); `patient` is the FHIR id of its patient."""
-    unit.insert(SUBMISSION_SET, [_set_row(s, renderers, now) for s in submission.submission_sets])
+Rows = list[tuple[Table, list[dict[str, Any]]]]
+
+
+def rows_of(submission: Submission, renderers: Renderers, patient: str, now: float) -> Rows:
+    """All rows of `submission` (bare UUIDs, canonical patient ids); `patient` is the FHIR id of its patient.
+
+    Rendering is most of the work of a registration, and asks nothing of the database: it is done before the unit.
+    """
     related = {
         e.id: [Related(a.type, a.target) for a in submission.associations if a.source == e.id]
         for e in submission.entries
     }
-    unit.insert(DOCUMENT_ENTRY, [_entry_row(e, renderers, patient, related[e.id], now) for e in submission.entries])
-    unit.insert(FOLDER, [_folder_row(f, renderers, now) for f in submission.folders])
     owner = str(submission.submission_set.patient_id)
-    unit.insert(ASSOCIATION, [_association_row(one, owner, renderers, now) for one in submission.associations])
-    unit.insert(ENTRY_CODE, [row for e in submission.entries for row in _code_rows(e)])
-    unit.insert(ENTRY_AUTHOR, [row for e in submission.entries for row in _author_rows(e)])
-    unit.insert(REFERENCE_ID, [row for e in submission.entries for row in reference_rows(e)])
+    return [
+        (SUBMISSION_SET, [_set_row(s, renderers, now) for s in submission.submission_sets]),
+        (DOCUMENT_ENTRY, [_entry_row(e, renderers, patient, related[e.id], now) for e in submission.entries]),
+        (FOLDER, [_folder_row(f, renderers, now) for f in submission.folders]),
+        (ASSOCIATION, [_association_row(one, owner, renderers, now) for one in submission.associations]),
+        (ENTRY_CODE, [row for e in submission.entries for row in _code_rows(e)]),
+        (ENTRY_AUTHOR, [row for e in submission.entries for row in _author_rows(e)]),
+        (REFERENCE_ID, [row for e in submission.entries for row in reference_rows(e)]),
+    ]
 
 
 def deprecate(unit: Unit, associations: Sequence[Association]) -> list[str]:

@@ -7,6 +7,7 @@ that contradicts what is held is refused, and what is held stays as it is.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import structlog
 
@@ -43,7 +44,7 @@ class Ingest:
         self,
         database: Database,
         blobs: BlobStore,
-        registrar: Registrar,
+        registrar: Registrar[Any],
         source: ImagingSource,
         now: Callable[[], float],
     ) -> None:

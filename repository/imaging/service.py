@@ -62,7 +62,7 @@ class ImagingRepository:
         self,
         database: Database,
         blobs: BlobStore,
-        registrar: Registrar,
+        registrar: Registrar[Any],
         repository: Provider,
         audit: ReadAudit,
         policy: OpenPolicy,

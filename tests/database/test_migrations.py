@@ -5,7 +5,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import NullPool, create_engine, inspect, text
 
-import registry.store.tables
+import registry.store.tables  # noqa: F401
 import repository.store.tables  # noqa: F401
 from database.migrate import NewerSchema, current, head, upgrade
 from database.tables import METADATA

@@ -19,7 +19,16 @@ from database.tables import AUDIT
 from registry import spool
 from registry.access import Visibility
 from registry.metadata.urn import Status
-from registry.queries import FindDocuments, FindResources, GetAssociations, GetDocuments, Page, ReferenceId, ResourceType, ReturnType  # fmt: skip
+from registry.queries import (
+    FindDocuments,
+    FindResources,
+    GetAssociations,
+    GetDocuments,
+    Page,
+    ReferenceId,
+    ResourceType,
+    ReturnType,
+)
 from registry.store import documents, resources
 from repository import fsck
 from repository.store import documents as held
@@ -48,7 +57,7 @@ STATEMENTS = dict(
     found
     for module in modules()
     for name, value in vars(module).items()
-    for found in statements(f"{module.__name__}.{name}", value)  # fmt: skip
+    for found in statements(f"{module.__name__}.{name}", value)
 )
 
 
@@ -146,7 +155,7 @@ def test_no_table_is_read_from_end_to_end_on_sqlite(sqlite, asked, name):
         connection, _ = database._pool.take()
         plan = [row[3] for row in connection.run(f"EXPLAIN QUERY PLAN {sql}", params)]
         assert any(step.startswith("SEARCH ") for step in plan), plan
-        scans = [step for step in plan if step.startswith("SCAN ") and not step.startswith("SCAN json_each")]
+        scans = [step for step in plan if step.startswith("SCAN ") and "VIRTUAL TABLE" not in step]  # json_each is one
         assert not scans, f"{scans}: an index is missing, or the condition is written so that none is used\n{sql}"
 
 

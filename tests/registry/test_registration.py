@@ -10,7 +10,7 @@ from database.engine import Unit
 from registry.metadata.errors import ErrorCode, Rejected
 from registry.metadata.identify import bare_uuid
 from registry.metadata.model import Author, Code, Folder
-from registry.metadata.urn import AssociationType
+from registry.metadata.urn import AssociationType, ReferenceIdType
 from registry.store.tables import ASSOCIATION, ENTRY_AUTHOR, REFERENCE_ID
 
 APND, RPLC, XFRM, XFRM_RPLC, SIGNS = (AssociationType[n] for n in ("APND", "RPLC", "XFRM", "XFRM_RPLC", "SIGNS"))
@@ -61,6 +61,7 @@ def test_what_is_written(kept):
     assert set(kept.sql("SELECT kind, value, authority, record FROM reference_id")) == {
         (reference("x").split("^")[4], "A1", "1.2.8", "entry"),
         ("k", "S1", "", "entry"),
+        (ReferenceIdType.UNIQUE_ID, entry.unique_id, "", "entry"),  # it is a report, by its accession number
     }
     assert {row[0] for row in kept.sql("SELECT patient_id FROM folder UNION SELECT patient_id FROM association")} == {ANNA}  # fmt: skip
 
@@ -243,7 +244,7 @@ def both_at_once(kept):
         thread = threading.Thread(target=late)
 
         def work(unit):
-            kept.registry.register(unit, first, CALLER)
+            kept.registry.register(unit, kept.registry.prepare(first), CALLER)
             thread.start()
             # SQLite lets nobody in before the commit; on PostgreSQL the other must come to wait for us.
             while kept.database.dialect == "postgresql" and thread.is_alive() and not waiting():

@@ -93,6 +93,9 @@ class NotingRegistrar:
     def check(self, submission, caller):
         return []
 
+    def prepare(self, submission):
+        return submission
+
     def register(self, unit, submission, caller):
         if self.refusal:
             raise self.refusal

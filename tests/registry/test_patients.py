@@ -1,0 +1,110 @@
+"""Patients: taken as they come, known by what was last said of them, found by their names."""
+
+import json
+
+import pytest
+from keeping import ANNA, BO, CALLER, PNR, document, report, value_of
+
+from registry.metadata.errors import ErrorCode, Rejected
+from registry.metadata.model import PatientDetails
+from registry.patients import details_of
+from registry.queries import FindResources, ReferenceId, ResourceType
+
+WHO = "family, given, birth_date, sex"
+
+
+def know(kept, patient=ANNA, **said):
+    kept.database.transact(lambda unit: kept.registry.know_patient(unit, PatientDetails(patient, **said), CALLER))
+
+
+def known(kept):
+    return kept.sql(f"SELECT {WHO}, version FROM patient ORDER BY patient_id DESC")
+
+
+def found(kept, **asked):
+    search = FindResources(ResourceType.PATIENT, **asked)
+    ids = {item.id for item in kept.registry.search(search, CALLER).items}
+    return {value for value, id_ in kept.sql("SELECT value, id FROM patient") if id_ in ids}
+
+
+def test_an_empty_value_says_nothing(kept):
+    know(kept, family="Ek", birth_date="1912")
+    know(kept, given="Anna", sex="F")
+    know(kept)
+    assert known(kept) == [("Ek", "Anna", "1912", "F", 2)]
+    know(kept, family="Al")
+    assert known(kept) == [("Al", "Anna", "1912", "F", 3)]
+
+
+def test_the_id_stays_and_does_not_tell_who_it_is(kept):
+    know(kept, family="Ek")
+    before = kept.sql("SELECT id FROM patient")
+    know(kept, family="Al")
+    assert kept.sql("SELECT id FROM patient") == before
+    assert value_of(ANNA) not in before[0][0]
+    resource = kept.registry.read(ResourceType.PATIENT, before[0][0], CALLER)
+    assert json.loads(resource.body)["name"][0]["family"] == "Al"
+    assert kept.registry.patient_ids(before[0][0]) == (ANNA,)
+    assert kept.registry.patient_ids("none") == ()
+
+
+def test_an_unknown_authority_is_refused(kept):
+    with pytest.raises(Rejected) as caught:
+        know(kept, "1^^^&1.2.3&ISO")
+    assert [f.code for f in caught.value.findings] == [ErrorCode.XDSUnknownPatientId]
+    assert kept.counts() == {}
+
+
+def test_a_submission_says_who_its_patient_is(kept):
+    kept.submit(document(source_patient_info=("PID-5|Ek^Anna", "PID-7|19121212", "PID-8|F")))
+    kept.submit(report())
+    assert known(kept) == [("Ek", "Anna", "19121212", "F", 1)]
+
+
+@pytest.mark.parametrize(
+    ("info", "expected"),
+    [
+        ((), ("", "", "", "")),
+        (("PID-5|Ek&van^Anna Maria^X~Old^Name", "PID-8|f"), ("Ek", "Anna Maria", "", "F")),
+        (("PID-5| Ek ", "PID-5|Other", "PID-7|191212121530"), ("Ek", "", "19121212", "")),
+        (("PID-7|19XX", "PID-8|?", "PID-11|Road"), ("", "", "", "")),
+        (("PID-5", "|", "PID-7|", "PID-8|"), ("", "", "", "")),
+    ],
+    ids=str,
+)
+def test_details_of_source_patient_info(info, expected):
+    details = details_of(document(source_patient_info=info))
+    assert (details.family, details.given, details.birth_date, details.sex) == expected
+
+
+def test_found_by_name_date_and_identifier(kept):
+    know(kept, ANNA, family="von Ek_man", given="Anna Maria", birth_date="19121212")
+    know(kept, BO, family="Ekström", given="Bo", birth_date="1899")
+    anna, bo = value_of(ANNA), value_of(BO)
+    questions = [
+        ({}, {anna, bo}),
+        ({"family": ("ek",)}, {anna, bo}),
+        ({"family": ("EKS",)}, {bo}),
+        ({"family": ("von",)}, {anna}),
+        ({"family": ("ek_",)}, {anna}),
+        ({"family": ("kman",)}, set()),
+        ({"family": ("%",)}, set()),
+        ({"given": ("maria",)}, {anna}),
+        ({"given": ("ek",)}, set()),
+        ({"given": ("anna", "bo")}, {anna, bo}),
+        ({"names": ("ek",)}, {anna, bo}),
+        ({"names": ("bo",)}, {bo}),
+        ({"family": ("ek",), "given": ("bo",)}, {bo}),
+        ({"date_from": "19121212000000", "date_to": "19121213000000"}, {anna}),
+        ({"date_to": "19000101000000"}, {bo}),
+        ({"identifiers": ((ReferenceId(anna),),)}, {anna}),
+        ({"identifiers": ((ReferenceId(anna, authority=PNR), ReferenceId(bo)),)}, {anna, bo}),
+        ({"identifiers": ((ReferenceId(anna, authority="1.2"),),)}, set()),
+    ]
+    assert [(asked, expected, f) for asked, expected in questions if (f := found(kept, **asked)) != expected] == []
+
+
+def test_letters_beyond_ascii_whatever_their_case(kept):
+    know(kept, family="Åkesson")
+    assert found(kept, family=("Åke",)) == {value_of(ANNA)}
+    assert found(kept, family=("åke",)) == {value_of(ANNA)}
