@@ -92,8 +92,12 @@ class Database:
             connection, fresh = self._take()
             try:
                 found = connection.run(sql, values)
+            except sqlite3.OperationalError as error:
+                connection.close()
+                raise _rejection(error) from error
             except psycopg.OperationalError as error:
                 connection.close()
+                self._pool.close()
                 # A pooled connection may have died with its server long ago; a fresh one tells the truth.
                 if fresh:
                     raise _rejection(error) from error
@@ -125,6 +129,8 @@ class Database:
                     raise Conflict(str(error)) from error
             except (sqlite3.OperationalError, psycopg.OperationalError) as error:
                 connection.close()
+                # What ended this connection has ended the idle ones with it.
+                self._pool.close()
                 if attempt + 1 == TRIES or not _transient(error):
                     raise _rejection(error) from error
                 time.sleep(random.uniform(0.01, 0.05) * (attempt + 1))  # noqa: S311

@@ -53,7 +53,7 @@ LATER = Statement(
     )
 )
 RELEASE = Statement(update(OUTBOX).where(_THIS).values(lease=0.0))
-HURRY = Statement(update(OUTBOX).where(_THIS).values(due=0.0))
+HURRY = Statement(update(OUTBOX).where(_THIS).values(due=0.0, state=WAITING))
 WAITING_JOBS = Statement(
     select(o.topic, o.key, o.state, o.due, o.attempts, o.error).where(
         or_(o.state == DEAD, o.due <= bindparam("before"))
@@ -123,20 +123,17 @@ class Outbox:
         """Try `job` again later, or set it aside: at once when `for_good`, else after `MOST_ATTEMPTS` tries."""
         wait = min(FIRST_RETRY * 2**job.attempts, LONGEST_RETRY)
         state = DEAD if for_good or job.attempts + 1 >= MOST_ATTEMPTS else WAITING
-        self._database.transact(
-            lambda unit: unit.execute(
-                LATER,
-                b_topic=job.topic,
-                b_key=job.key,
-                b_version=job.version,
-                at=self._now() + wait,
-                as_state=state,
-                why=reason[:500],
-            )
-        )
+
+        def work(unit: Unit) -> None:
+            this = {"b_topic": job.topic, "b_key": job.key}
+            at = self._now() + wait
+            if not unit.execute(LATER, **this, b_version=job.version, at=at, as_state=state, why=reason[:500]):
+                unit.execute(RELEASE, **this)
+
+        self._database.transact(work)
 
     def hurry(self, topic: str, key: str) -> bool:
-        """Make a waiting job due at once; False when there is none."""
+        """Make a job due at once, a dead letter too; False when there is none."""
         return self._database.transact(lambda unit: unit.execute(HURRY, b_topic=topic, b_key=key)) > 0
 
     def overdue(self, seconds: float) -> list[tuple[Any, ...]]:

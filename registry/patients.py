@@ -32,10 +32,16 @@ def take(unit: Unit, patient: PatientDetails, renderers: Renderers, now: float, 
             CHANGE_PATIENT,
             b_id=id_,
             **{f"b_{field}": value for field, value in zip(FIELDS, merged, strict=True)},
+            **{f"b_{field}": value for field, value in folded(details).items()},
             body=compress(renderers.patient(details)),
             now=now,
         )
     return str(id_)
+
+
+def folded(patient: PatientDetails) -> dict[str, str]:
+    """The names as searches compare them."""
+    return {"folded_family": patient.family.casefold(), "folded_given": patient.given.casefold()}
 
 
 def _add(unit: Unit, patient: PatientDetails, renderers: Renderers, now: float, id_: str) -> str:
@@ -49,6 +55,7 @@ def _add(unit: Unit, patient: PatientDetails, renderers: Renderers, now: float, 
         "value": cx.value,
         "authority": cx.authority,
         **{field: getattr(patient, field) for field in FIELDS},
+        **folded(patient),
         "fhir": compress(renderers.patient(patient)),
     }
     unit.insert(PATIENT, [row])

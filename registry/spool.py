@@ -5,6 +5,7 @@ process's; a worker moves finished and idle files into the audit table.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import threading
@@ -39,7 +40,7 @@ class FileSpool:
         self._state = threading.Condition()
         # Numbers of records: a record gets its number when its bytes are written, so all up to a number are there.
         self._appending, self._syncing = threading.Lock(), threading.Lock()
-        self._written = self._synced = self._bytes = 0
+        self._written = self._synced = self._lost = self._bytes = 0
 
     def keep(self, record: AuditRecord) -> None:
         """Append `record`; return when it is on disk.
@@ -51,20 +52,36 @@ class FileSpool:
         try:
             with self._appending:
                 self._ensure_open()
-                os.write(self._file, line)
-                self._bytes += len(line)
+                self._append(line)
                 self._written += 1
                 mine = self._written
             # Whoever waits here while another syncs finds its record synced too, or syncs for all that wait with it.
             with self._syncing:
+                if mine <= self._lost:
+                    raise OSError(errno.EIO, "a sync of these records failed")
                 if self._synced < mine:
-                    reached = self._written
-                    os.fdatasync(self._file)
-                    self._synced = reached
+                    self._sync()
         except OSError as error:
             raise Rejected.because(
                 ErrorCode.XDSRegistryOutOfResources, "", "the audit record cannot be kept", "DICOM PS3.15, A.5"
             ) from error
+
+    def _append(self, line: bytes) -> None:
+        """Write all of `line`, however little the system takes at once."""
+        view = memoryview(line)
+        while view:
+            view = view[os.write(self._file, view) :]
+        self._bytes += len(line)
+
+    def _sync(self) -> None:
+        """Sync for all that wait. After a failure the system may forget what it could not write, so none is kept."""
+        reached = self._written
+        try:
+            os.fdatasync(self._file)
+        except OSError:
+            self._lost, self._owner = reached, 0
+            raise
+        self._synced = reached
 
     def _ensure_open(self) -> None:
         """The file to append to; a new one after a fork, and when the old one is full."""

@@ -126,7 +126,11 @@ def _typed(where: Where, codes: tuple[str, ...]) -> None:
 
 def _people(where: Where, query: FindResources) -> None:
     p = PATIENT.c
-    for columns, texts in (((p.family,), query.family), ((p.given,), query.given), ((p.family, p.given), query.names)):
+    for columns, texts in (
+        ((p.folded_family,), query.family),
+        ((p.folded_given,), query.given),
+        ((p.folded_family, p.folded_given), query.names),
+    ):
         if texts:
             _named(where, columns, texts)
 
@@ -152,10 +156,10 @@ def _named(where: Where, columns: Sequence[ColumnElement[Any]], texts: tuple[str
     names = [(f"p{first + 2 * i}", f"p{first + 2 * i + 1}") for i in range(len(texts))]
     params = {}
     for (start, within), text in zip(names, texts, strict=True):
-        params[start], params[within] = f"{escaped(text.lower())}%", f"% {escaped(text.lower())}%"
+        params[start], params[within] = f"{escaped(text.casefold())}%", f"% {escaped(text.casefold())}%"
     where.add(
         ("named", tuple(c.key for c in columns), len(texts)),
-        lambda: or_(*(func.lower(c).like(bindparam(n), escape="\\") for c in columns for pair in names for n in pair)),
+        lambda: or_(*(c.like(bindparam(n), escape="\\") for c in columns for pair in names for n in pair)),
         **params,
     )
 
@@ -334,6 +338,8 @@ CHANGE_PATIENT = Statement(
         given=bindparam("b_given"),
         birth_date=bindparam("b_birth_date"),
         sex=bindparam("b_sex"),
+        folded_family=bindparam("b_folded_family"),
+        folded_given=bindparam("b_folded_given"),
         fhir=bindparam("body"),
         version=PATIENT.c.version + 1,
         updated=bindparam("now"),

@@ -182,6 +182,9 @@ PATIENT = Table(
         Column("authority", Text, nullable=False),
         Column("family", Text, nullable=False),
         Column("given", Text, nullable=False),
+        # In small letters of every script, which the engines do not make alike.
+        Column("folded_family", Text, nullable=False),
+        Column("folded_given", Text, nullable=False),
         Column("birth_date", Text, nullable=False),
         Column("sex", Text, nullable=False),
     ),

@@ -201,9 +201,6 @@ def test_a_connection_that_died_while_idle_is_replaced(postgres, terminate):
         assert ask()[0][0] != first
 
 
-@pytest.mark.xfail(
-    strict=True, reason="each try takes one more dead connection from the pool, until the tries are over"
-)
 def test_every_idle_connection_died(postgres, terminate):
     """As when the server was started anew: however many wait in the pool, a question gets its answer."""
     connections = [postgres._pool.take()[0] for _ in range(4)]

@@ -10,7 +10,7 @@ from registry.metadata.model import Code
 from registry.metadata.urn import AssociationType, ReferenceIdType
 from registry.queries import FindDocuments, FindResources, Page, ReferenceId, ResourceType
 
-DOCUMENT, STUDY, REPORT_TYPE = ResourceType.DOCUMENT_REFERENCE, ResourceType.IMAGING_STUDY, ResourceType.DIAGNOSTIC_REPORT  # fmt: skip
+STUDY, REPORT_TYPE = ResourceType.IMAGING_STUDY, ResourceType.DIAGNOSTIC_REPORT
 
 
 def search(kept, type_, **asked):

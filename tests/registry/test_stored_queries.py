@@ -128,7 +128,11 @@ QUESTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("asked", "expected"), QUESTIONS, ids=str)
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    QUESTIONS,
+    ids=lambda value: str(sorted(value) if isinstance(value, set | frozenset) else value),
+)
 def test_find_documents(corpus, asked, expected):
     assert corpus.found(**asked) == expected
 
@@ -220,7 +224,11 @@ def test_a_set_and_its_contents(corpus, full):
     assert contents(corpus, unique_id=full.submission_set.unique_id) == expected
 
 
-@pytest.mark.parametrize("asked", [{"format_codes": (A.key,)}, {"confidentiality_codes": ((A.key,),)}], ids=str)
+@pytest.mark.parametrize(
+    "asked",
+    [{"format_codes": (A.key,)}, {"confidentiality_codes": ((A.key,),)}],
+    ids=lambda value: str(sorted(value) if isinstance(value, set | frozenset) else value),
+)
 def test_a_filter_leaves_out_entries_and_their_associations(corpus, full, asked):
     _, two = full.entries
     left_out = {two.id, full.associations[1].id, *(a.id for a in full.associations[3:])}

@@ -209,6 +209,8 @@ def upgrade() -> None:
         sa.Column("authority", sa.Text(), nullable=False),
         sa.Column("family", sa.Text(), nullable=False),
         sa.Column("given", sa.Text(), nullable=False),
+        sa.Column("folded_family", sa.Text(), nullable=False),
+        sa.Column("folded_given", sa.Text(), nullable=False),
         sa.Column("birth_date", sa.Text(), nullable=False),
         sa.Column("sex", sa.Text(), nullable=False),
         sa.Column("fhir", sa.LargeBinary(), nullable=True),
