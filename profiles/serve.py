@@ -8,6 +8,7 @@ their own, so that no database connection is ever carried across a fork.
 import http.client
 import os
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ from profiles.supervisor import Part, Supervisor
 Extra = Callable[[Flask, Any], None]
 PARTS = ("all", "web", "worker")
 GRACE = 25  # seconds for requests under way when the server is asked to stop
+# Seconds that a thread waits for the interpreter before it asks for it. A unit of work gives it up at each row and takes
+# it again; with Python's 5 ms it would hold the database's writers up for as long as another thread parses.
+SWITCH_INTERVAL = 0.001
 LONGEST_REQUEST_LINE = 8190  # bytes; FHIR searches are long
 GRANIAN_TARGET = "wsgi:supervised"
 
@@ -62,6 +66,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]
     def load(self) -> Flask:
         """The application of one process."""
         memory.keep()
+        sys.setswitchinterval(SWITCH_INTERVAL)
         return create_app(self._settings, self._extras)
 
 

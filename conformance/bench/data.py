@@ -17,6 +17,7 @@ from conformance import messages
 from conformance.synthetic import AUTHORITY, patient_id, submission
 from profiles.house import House
 from registry.access import Caller
+from registry.metadata.errors import Rejected
 from registry.metadata.model import Submission
 from registry.queries import FindResources, ResourceType
 
@@ -64,10 +65,11 @@ def store(house: House, some: Slices) -> None:
     """Keep and index the slices.
 
     Raises:
-        AssertionError: one was refused.
+        Rejected: one was refused.
     """
-    outcomes = house.imaging.store(some.files, CALLER)
-    assert all(outcome.finding is None for outcome in outcomes), outcomes
+    refused = [outcome.finding for outcome in house.imaging.store(some.files, CALLER) if outcome.finding]
+    if refused:
+        raise Rejected(refused)
 
 
 def fhir_id(house: House, number: int) -> str:

@@ -65,8 +65,8 @@ def retrieve(stand: Stand) -> Figures:
 
     def runs() -> Iterator[tuple[float, float]]:
         for _ in range(stand.sizes.repeats):
-            _, least = stand.by_client(transfer.take, where, floor, stand.sizes.document)
-            yield least, stand.by_client(transfer.take, where, question, length)[1]
+            _, least = stand.by_client(transfer.take, where, floor, stand.sizes.document, transfer.AGAIN)
+            yield least, stand.by_client(transfer.take, where, question, length, transfer.AGAIN)[1]
 
     rates = list(_rates(stand, runs()))
     return figures("MB/s", rates, machine.peak(stand.server.worker) - before)

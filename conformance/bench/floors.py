@@ -43,7 +43,9 @@ def register(app: Flask, house: House) -> None:
         return Response(body, headers=headers, content_type="application/octet-stream", direct_passthrough=True)
 
     def folder(name: str) -> Response:
-        return Response(_contents(sorted((root / name).iterdir())), content_type="application/octet-stream")
+        paths = sorted((root / name).iterdir())
+        headers = {"Content-Length": str(sum(path.stat().st_size for path in paths))}
+        return Response(_contents(paths), headers=headers, content_type="application/octet-stream")
 
     app.add_url_rule(f"{CONSTANT}/<name>", "bench constant", constant, methods=["GET", "POST"])
     app.add_url_rule(f"{FILE}/<name>", "bench file", file)

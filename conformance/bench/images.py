@@ -73,8 +73,8 @@ def retrieve(stand: Stand) -> Figures:
 
     def runs() -> Iterator[tuple[float, float]]:
         for _ in range(stand.sizes.repeats):
-            _, least = stand.by_client(transfer.take, where, floor, study.size)
-            _, seconds = stand.by_client(transfer.take, where, question, length)
+            _, least = stand.by_client(transfer.take, where, floor, study.size, transfer.AGAIN)
+            _, seconds = stand.by_client(transfer.take, where, question, length, transfer.AGAIN)
             yield study.size / MEGABYTE / least, study.size / MEGABYTE / seconds
 
     return figures("MB/s", list(runs()))

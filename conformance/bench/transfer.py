@@ -10,6 +10,7 @@ from profiles.faces.multipart import Limits, read_parts
 
 BLOCK = 1 << 20
 MOST_PARTS = 100_000
+AGAIN = 5  # downloads in one repeat: one alone is over before the clock says much
 
 
 def send(where: Where, question: Question, pieces: Sequence[bytes], says: bytes, times: int) -> float:
@@ -26,21 +27,21 @@ def send(where: Where, question: Question, pieces: Sequence[bytes], says: bytes,
     return seconds
 
 
-def take(where: Where, question: Question, length: int | None = None) -> tuple[int, float]:
-    """Read an answer and throw it away; the length of its body, and the seconds that it took.
+def take(where: Where, question: Question, length: int | None = None, times: int = 1) -> tuple[int, float]:
+    """Read an answer and throw it away, `times` over; the length of its body, and the seconds of one on average.
 
     Raises:
         Wrong: the status is not 200, or the body has not `length` bytes.
     """
     buffer, got = bytearray(BLOCK), 0
     begin = time.perf_counter()
-    answer = answer_to(where, question)
-    while count := answer.readinto(buffer):
-        got += count
-    seconds = time.perf_counter() - begin
-    if answer.status != http.client.OK or length not in (None, got):
-        raise Wrong(f"{question.path}: status {answer.status}, {got} bytes instead of {length}")
-    return got, seconds
+    for _ in range(times):
+        answer, got = answer_to(where, question), 0
+        while count := answer.readinto(buffer):
+            got += count
+        if answer.status != http.client.OK or length not in (None, got):
+            raise Wrong(f"{question.path}: status {answer.status}, {got} bytes instead of {length}")
+    return got, (time.perf_counter() - begin) / times
 
 
 def digests(where: Where, question: Question) -> list[str]:

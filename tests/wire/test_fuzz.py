@@ -18,7 +18,7 @@ from registry.metadata.urn import Action, Status, StoredQueryId
 
 pytestmark = pytest.mark.fuzz
 
-MUTANTS = int(os.environ.get("XDSI_MUTANTS", "1500"))
+MUTANTS = int(os.environ.get("XDSI_MUTANTS", "600"))
 SLOWEST = 2.0
 Message = tuple[str, dict[str, str], bytes]
 
