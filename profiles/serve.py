@@ -27,8 +27,8 @@ from profiles.supervisor import Part, Supervisor
 Extra = Callable[[Flask, Any], None]
 PARTS = ("all", "web", "worker")
 GRACE = 25  # seconds for requests under way when the server is asked to stop
-# Seconds that a thread waits for the interpreter before it asks for it. A unit of work gives it up at each row and takes
-# it again; with Python's 5 ms it would hold the database's writers up for as long as another thread parses.
+# Seconds that a thread waits for the interpreter before it asks for it. A unit of work gives it up at each row and
+# takes it again; with Python's 5 ms it would hold the database's writers up for as long as another thread parses.
 SWITCH_INTERVAL = 0.001
 LONGEST_REQUEST_LINE = 8190  # bytes; FHIR searches are long
 GRANIAN_TARGET = "wsgi:supervised"
