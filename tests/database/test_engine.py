@@ -1,12 +1,16 @@
 """Units of work on both engines: all or nothing, tried again when the engine asks for it, and on living connections."""
 
+import contextlib
+import fcntl
 import os
+import sqlite3
 import threading
 
 import psycopg
 import pytest
 from sqlalchemy import bindparam, select, text, update
 
+from database import connections
 from database.connections import PostgresConnection
 from database.engine import TRIES, Conflict, Database
 from database.statement import Statement
@@ -38,25 +42,25 @@ def refusal(call):
 
 
 @pytest.fixture
-def database(database_url):
-    found = Database(database_url)
+def database(empty_url):
+    found = Database(empty_url)
     yield found
     found.close()
 
 
 @pytest.fixture
-def postgres(postgresql):
-    found = Database(postgresql)
+def postgres(empty_postgresql):
+    found = Database(empty_postgresql)
     yield found
     found.close()
 
 
 @pytest.fixture
-def terminate(postgresql):
+def terminate(empty_postgresql):
     """Ends a backend of the server as an administrator would, and waits until it is gone."""
 
     def run(pid):
-        with psycopg.connect(postgresql.replace("+psycopg", ""), autocommit=True) as connection:
+        with psycopg.connect(empty_postgresql.replace("+psycopg", ""), autocommit=True) as connection:
             assert connection.execute("SELECT pg_terminate_backend(%s, 5000)", [pid]).fetchone() == (True,)
 
     return run
@@ -231,7 +235,58 @@ def test_a_full_disk(sqlite):
     assert held(database) == []
 
 
+def test_a_database_that_another_program_is_writing(sqlite):
+    """A tool of SQLite's own does not stand in the queue of writers, so its lock shows only within the unit."""
+    database = Database(sqlite)
+    database.rows(Statement(text("PRAGMA busy_timeout = 0")))
+    other = sqlite3.connect(sqlite.removeprefix("sqlite:///"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert refusal(lambda: put(database, "a")) == [ErrorCode.XDSRegistryBusy]
+    assert held(database) == [], "readers are not held off"
+    other.execute("ROLLBACK")
+    other.close()
+    put(database, "a")
+
+
+@pytest.mark.xfail(strict=True, reason="the wait for another process in the queue of writers has no end")
+def test_a_writer_does_not_wait_for_ever(sqlite, monkeypatch):
+    """As when the process that writes was stopped within its unit."""
+    monkeypatch.setattr(connections, "PATIENCE", 0.1)
+    database, told = Database(sqlite), []
+    put(database, "a")
+
+    def late():
+        with contextlib.suppress(Rejected):
+            put(database, "b")
+        told.append("answered")
+
+    with open(f"{sqlite.removeprefix('sqlite:///')}-writers", "rb") as queue:
+        fcntl.flock(queue, fcntl.LOCK_EX)
+        thread = threading.Thread(target=late)
+        thread.start()
+        thread.join(1.0)
+        in_time = list(told)
+        fcntl.flock(queue, fcntl.LOCK_UN)
+    thread.join(20)
+    assert in_time == ["answered"]
+
+
 # --- fork ---
+
+
+def test_parent_and_child_work_on(database):
+    """Each on its own connections: what either commits stays, and the parent's still serve after the child ended."""
+    put(database, "before")
+    child = os.fork()
+    if child == 0:
+        try:
+            put(database, "child")
+            os._exit(0 if held(database) == ["before", "child"] else 1)
+        finally:
+            os._exit(2)
+    assert os.waitpid(child, 0)[1] == 0
+    put(database, "parent")
+    assert held(database) == ["before", "child", "parent"]
 
 
 def test_a_child_has_connections_of_its_own(database):

@@ -18,9 +18,9 @@ class Clock:
 
 
 @pytest.fixture
-def box(database_url):
+def box(empty_url):
     """An outbox with a clock that is moved by hand; `box.put(key, ...)` asks for work."""
-    database, clock = Database(database_url), Clock()
+    database, clock = Database(empty_url), Clock()
     found = Outbox(database, clock)
     found.clock = clock
 

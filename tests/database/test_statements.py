@@ -24,6 +24,7 @@ from registry.queries import (
     FindResources,
     GetAssociations,
     GetDocuments,
+    GetSubmissionSetAndContents,
     Page,
     ReferenceId,
     ResourceType,
@@ -114,6 +115,15 @@ HOT = {
         d, GetAssociations(("a", "b")), ReturnType.LEAF_CLASS, ANYONE
     ),
     "what a submission names": lambda d: d.rows(documents.STATE, ids=["a"], unique_ids=["b"]),
+    "facts of entries": lambda d: documents.facts(d, ["a", "b"], SOME),
+    "a submission set and its contents": lambda d: documents.get_submission_set_and_contents(
+        d, GetSubmissionSetAndContents(unique_id="a"), ReturnType.LEAF_CLASS, ANYONE
+    ),
+    "its members": lambda d: documents._members(
+        d, GetSubmissionSetAndContents(id="a", format_codes=("a", "b")), ["a", "b"], SOME
+    ),
+    "the members of a set": lambda d: d.rows(documents.MEMBERS, owner="a"),
+    "a patient and its FHIR id": lambda d: (d.rows(resources.PATIENT_ROW, patient="p"), d.rows(resources.PATIENT_OF, id="a")),
     "documents held": lambda d: d.rows(held.FIND, ids=["a", "b"]),
     "DocumentReferences of a patient": lambda d: resources.find_document_references(
         d, replace(FIND, page=Page(9, (1.0, "x"))), ANYONE
@@ -184,8 +194,8 @@ def test_no_table_is_read_from_end_to_end_on_postgresql(no_scans, asked, name):
 
 
 @pytest.mark.parametrize("values", [[], ["a"], ["a", "b'\"å", "c,d"], [f"n{i}" for i in range(40_000)]], ids=len)
-def test_any_of_takes_any_number_of_values(database_url, values):
-    database = Database(database_url)
+def test_any_of_takes_any_number_of_values(empty_url, values):
+    database = Database(empty_url)
     kept = ["a", "b'\"å", "c,d", "other"]
     row = {"recorded": 1.0, "transaction": "t", "action": "R", "outcome": 0, "patient_id": None, "record": ""}
     database.transact(lambda unit: unit.insert(AUDIT, [{"id": id_} | row for id_ in kept]))

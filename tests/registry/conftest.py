@@ -1,17 +1,9 @@
-"""A registry on each engine: fresh for one test, or shared by a module that only asks."""
+"""A registry on each engine: empty for one test, or shared by a module that only asks."""
 
 import shutil
 
 import keeping
 import pytest
-
-
-@pytest.fixture
-def kept(database_url):
-    """An empty registry."""
-    found = keeping.Keeping(database_url)
-    yield found
-    found.database.close()
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -27,3 +19,12 @@ def shared_url(request, tmp_path_factory):
         url = databases.fresh()
         yield url
         databases.drop(url)
+
+
+@pytest.fixture
+def kept(shared_url):
+    """An empty registry: its module's database with every row taken out, which is quicker than a new one."""
+    found = keeping.Keeping(shared_url)
+    found.empty()
+    yield found
+    found.database.close()

@@ -181,6 +181,13 @@ class Keeping:
             result = connection.execute(sqlalchemy.text(text), params)
             return [tuple(row) for row in result] if result.returns_rows else []
 
+    def empty(self):
+        """Take every row out."""
+        engine = sqlalchemy.create_engine(self.database.url, poolclass=sqlalchemy.NullPool)
+        with engine.begin() as connection:
+            for table in METADATA.tables.values():
+                connection.execute(table.delete())
+
     def counts(self):
         """Rows of every table that is not empty."""
         each = (f"SELECT '{name}', count(*) FROM {name}" for name in METADATA.tables)

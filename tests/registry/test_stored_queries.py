@@ -104,6 +104,7 @@ QUESTIONS = [
     ({"author_persons": ("1^Ek",)}, set()),
     ({"author_persons": ("%Åkesson",)}, {"plain"}),
     ({"author_persons": ("%åkesson",)}, set()),
+    ({"author_persons": ("1^Ek^%",)}, {"plain", "a", "b", "referring", "new"}),
     ({"author_persons": ("_^Ek^Eva%",)}, {"plain", "a", "b", "referring", "new"}),
     ({"author_persons": ("100\\%%",)}, {"odd"}),
     ({"author_persons": ("1\\%%",)}, set()),
@@ -135,6 +136,13 @@ QUESTIONS = [
 )
 def test_find_documents(corpus, asked, expected):
     assert corpus.found(**asked) == expected
+
+
+def test_author_patterns_tell_capitals_apart(corpus, request):
+    """LIKE on SQLite takes ASCII letters of either case for equal, on PostgreSQL not: one of the two is wrong."""
+    if corpus.kept.database.dialect == "sqlite":
+        request.applymarker(pytest.mark.xfail(strict=True, reason="LIKE of SQLite folds the case of ASCII letters"))
+    assert corpus.found(author_persons=("1^EK^%",)) == set()
 
 
 def test_what_comes_back_is_what_was_sent(corpus):
