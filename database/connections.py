@@ -9,6 +9,7 @@ import json
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Protocol
@@ -18,6 +19,7 @@ from sqlalchemy import URL
 
 Row = tuple[Any, ...]
 PATIENCE = 5.0  # seconds that a writer waits for the others
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.0001, 0.002  # seconds between looks at the turn of another process
 
 
 class Connection(Protocol):
@@ -49,7 +51,8 @@ class _WriterQueue:
     """The order of writers, in this process and in others.
 
     SQLite lets a writer that finds another at work sleep and try again; with eight of them most of the time is slept
-    away. Waiting for a lock wakes the next at once. The file's lock goes with the process that holds it.
+    away. Threads wait for a lock, which wakes the next at once, and processes look often. The file's lock goes with the
+    process that holds it.
     """
 
     def __init__(self, database: str) -> None:
@@ -64,10 +67,22 @@ class _WriterQueue:
         try:
             if self._owner != os.getpid():
                 self._file, self._owner = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600), os.getpid()
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+            self._await_processes()
         except BaseException:
             self._threads.release()
             raise
+
+    def _await_processes(self) -> None:
+        """The turn of this process; another that was stopped within its turn must not hold all others up for ever."""
+        until, pause = time.monotonic() + PATIENCE, SHORTEST_PAUSE
+        while True:
+            try:
+                return fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise sqlite3.OperationalError("database is locked") from None
+            time.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_PAUSE)
 
     def leave(self) -> None:
         fcntl.flock(self._file, fcntl.LOCK_UN)
@@ -91,6 +106,8 @@ class SqliteConnection:
             "synchronous=FULL",
             "busy_timeout=5000",
             "wal_autocheckpoint=4000",
+            # As on PostgreSQL, where LIKE tells capitals apart.
+            "case_sensitive_like=ON",
             "cache_size=-65536",
             "mmap_size=268435456",
         ):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from registry.metadata.datatypes import Cx
 from registry.metadata.errors import ErrorCode, Finding
 from registry.metadata.identify import bare_uuid, canonical, is_uuid
-from registry.metadata.model import Submission
+from registry.metadata.model import DocumentEntry, Submission
 from registry.metadata.urn import AssociationType
 
 RELATIONS = {
@@ -89,16 +89,23 @@ def _duplicates(submission: Submission, state: State) -> Iterator[Finding]:
                     ErrorCode.XDSDuplicateUniqueIdInRegistry, f"{thing.id}.uniqueId", text, "ITI TF-3, 4.2.4.1"
                 )
     for entry in submission.entries:
-        for known in state.by_unique_id("document", entry.unique_id):
-            if entry.hash and known.hash and entry.hash.lower() != known.hash.lower():
-                text = f"the uniqueId {entry.unique_id} is registered with another hash"
-                yield Finding(ErrorCode.XDSNonIdenticalHash, f"{entry.id}.hash", text, "ITI TF-3, 4.2.3.2.10")
-            elif entry.size and known.size and entry.size.lstrip("0") != known.size.lstrip("0"):
-                text = f"the uniqueId {entry.unique_id} is registered with another size"
-                yield Finding(ErrorCode.XDSNonIdenticalSize, f"{entry.id}.size", text, "ITI TF-3, 4.2.3.2.24")
-            else:
-                continue
-            break
+        clashes = (list(_clashes(entry, known)) for known in state.by_unique_id("document", entry.unique_id))
+        yield from next(filter(None, clashes), [])
+
+
+def _clashes(entry: DocumentEntry, known: Registered) -> Iterator[Finding]:
+    """What keeps `entry` from being the document that is registered as `known` under the same uniqueId."""
+    if known.patient_id != canonical(entry.patient_id):
+        # One document is one patient's: else the report of the one would lead to the entry of the other.
+        text = f"the uniqueId {entry.unique_id} is registered for another patient"
+        source = "ITI TF-2, 3.42.4.1.3.3.1"
+        yield Finding(ErrorCode.XDSPatientIdDoesNotMatch, f"{entry.id}.patientId", text, source)
+    if entry.hash and known.hash and entry.hash.lower() != known.hash.lower():
+        text = f"the uniqueId {entry.unique_id} is registered with another hash"
+        yield Finding(ErrorCode.XDSNonIdenticalHash, f"{entry.id}.hash", text, "ITI TF-3, 4.2.3.2.10")
+    elif entry.size and known.size and entry.size.lstrip("0") != known.size.lstrip("0"):
+        text = f"the uniqueId {entry.unique_id} is registered with another size"
+        yield Finding(ErrorCode.XDSNonIdenticalSize, f"{entry.id}.size", text, "ITI TF-3, 4.2.3.2.24")
 
 
 def _ends(submission: Submission, state: State) -> Iterator[Finding]:

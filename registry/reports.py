@@ -4,7 +4,7 @@ One report is one DiagnosticReport through all its versions: a replacement moves
 `amended`. Its body is rendered when first read, since the studies that it reports on may come later.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from database.engine import Unit
 from registry.identity import report_id
@@ -14,7 +14,14 @@ from registry.metadata.urn import FormatCode, ReferenceIdType
 from registry.renderers import Renderers
 from registry.store.fragments import decompress
 from registry.store.registration import first
-from registry.store.resources import MOVE_REPORT, REPORT_ENTRY, REPORT_OF_ENTRY, REPORTS_BY_ID, STUDIES_OF_REPORT
+from registry.store.resources import (
+    MOVE_REPORT,
+    REPORT_ENTRY,
+    REPORT_OF_ENTRY,
+    REPORTS_BY_ID,
+    STUDIES_OF_REPORT,
+    WITHDRAW_REPORTS,
+)
 from registry.store.tables import DIAGNOSTIC_REPORT, REFERENCE_ID
 
 REPORT_FORMATS = {FormatCode.PDF_REPORT, FormatCode.TEXT_REPORT, FormatCode.CDA_REPORT}
@@ -41,15 +48,21 @@ def register(
 ) -> None:
     """The DiagnosticReports of the submission's report documents (`submission` has bare UUIDs)."""
     documents = [e for e in submission.entries if is_report(e, report_types)]
-    if not documents:
-        return
-    replaces = {a.source: a.target for a in submission.associations if a.type in DEPRECATING}
+    replaces = {a.source: a.target for a in reversed(submission.associations) if a.type in DEPRECATING}
+    if documents:
+        _add(unit, documents, replaces if deprecated else {}, now)
+    if deprecated:
+        # What has not moved to a newer document is valid no longer: FHIR's word for a report that is withdrawn.
+        unit.execute(WITHDRAW_REPORTS, entries=list(deprecated), now=now)
+
+
+def _add(unit: Unit, documents: Sequence[DocumentEntry], replaces: Mapping[str, str], now: float) -> None:
     fresh = []
     ids = [report_id(str(entry.unique_id)) for entry in documents]
     there = {row[0] for row in unit.rows(REPORTS_BY_ID, ids=ids)}
     for entry in documents:
         at = first(entry.service_start_time) or first(entry.creation_time)
-        old = replaces.get(entry.id) if deprecated else None
+        old = replaces.get(entry.id)
         known = unit.rows(REPORT_OF_ENTRY, entries=[old]) if old else []
         if known:
             unit.execute(MOVE_REPORT, b_id=known[0][0], as_status="amended", entry=entry.id, at=at, now=now)

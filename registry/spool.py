@@ -29,18 +29,72 @@ ROTATE_BYTES = 16 * 2**20
 BATCH = 500
 
 
+class _File:
+    """One file of the spool, from its making to the last sync of its records.
+
+    `written` and `synced` count its records. Once a write or a sync of it has failed nothing more is written to it, and
+    after a failed sync nothing of it counts as kept that was not before: the system reports such a failure once.
+    """
+
+    def __init__(self, folder: Path, now: float) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.owner = os.getpid()
+        self.syncing = threading.Lock()
+        self.written = self.synced = self.bytes = 0
+        self.is_lost = False
+        name = f"{int(now * 1000):015d}-{self.owner}-{uuid4().hex[:8]}"
+        making = folder / f"{name}.new"
+        self._descriptor = os.open(making, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
+        # Held while the file is in use, and before it has the name that `drain` looks for: whoever gets this lock knows
+        # that nobody will append any more.
+        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+        making.rename(folder / f"{name}.jsonl")
+        directory = os.open(folder, os.O_RDONLY)
+        os.fsync(directory)
+        os.close(directory)
+
+    def __del__(self) -> None:
+        with contextlib.suppress(OSError, AttributeError):
+            os.close(self._descriptor)
+
+    def append(self, line: bytes) -> int:
+        """Write all of `line`, however little the system takes at once; the number of the record in this file."""
+        view = memoryview(line)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+        self.bytes += len(line)
+        # A record gets its number when its bytes are written, so all up to a number are there.
+        self.written += 1
+        return self.written
+
+    def sync(self, number: int) -> None:
+        """Return when the record of this number is on disk; whoever comes first syncs for all that wait.
+
+        Raises:
+            OSError: it is not, and will not be.
+        """
+        with self.syncing:
+            if self.synced >= number:
+                return
+            if self.is_lost:
+                raise OSError(errno.EIO, "a sync of these records failed")
+            reached = self.written
+            try:
+                os.fdatasync(self._descriptor)
+            except OSError:
+                self.is_lost = True
+                raise
+            self.synced = reached
+
+
 class FileSpool:
     """A process's spool in `folder`; safe for its threads, opened on first use, and anew after a fork."""
 
     def __init__(self, folder: Path, now: Callable[[], float] = time.time) -> None:
         self._folder = folder
         self._now = now
-        self._owner = 0
-        self._file = -1
-        self._state = threading.Condition()
-        # Numbers of records: a record gets its number when its bytes are written, so all up to a number are there.
-        self._appending, self._syncing = threading.Lock(), threading.Lock()
-        self._written = self._synced = self._lost = self._bytes = 0
+        self._appending = threading.Lock()
+        self._file: _File | None = None
 
     def keep(self, record: AuditRecord) -> None:
         """Append `record`; return when it is on disk.
@@ -51,56 +105,24 @@ class FileSpool:
         line = orjson.dumps(record.as_dict(self._now())) + b"\n"
         try:
             with self._appending:
-                self._ensure_open()
-                self._append(line)
-                self._written += 1
-                mine = self._written
-            # Whoever waits here while another syncs finds its record synced too, or syncs for all that wait with it.
-            with self._syncing:
-                if mine <= self._lost:
-                    raise OSError(errno.EIO, "a sync of these records failed")
-                if self._synced < mine:
-                    self._sync()
+                file = self._current()
+                try:
+                    number = file.append(line)
+                except OSError:
+                    # Perhaps half a line: the next record begins a new file, so that it does not share its fate.
+                    self._file = None
+                    raise
+            file.sync(number)
         except OSError as error:
             raise Rejected.because(
                 ErrorCode.XDSRegistryOutOfResources, "", "the audit record cannot be kept", "DICOM PS3.15, A.5"
             ) from error
 
-    def _append(self, line: bytes) -> None:
-        """Write all of `line`, however little the system takes at once."""
-        view = memoryview(line)
-        while view:
-            view = view[os.write(self._file, view) :]
-        self._bytes += len(line)
-
-    def _sync(self) -> None:
-        """Sync for all that wait. After a failure the system may forget what it could not write, so none is kept."""
-        reached = self._written
-        try:
-            os.fdatasync(self._file)
-        except OSError:
-            self._lost, self._owner = reached, 0
-            raise
-        self._synced = reached
-
-    def _ensure_open(self) -> None:
-        """The file to append to; a new one after a fork, and when the old one is full."""
-        if self._owner == os.getpid() and self._bytes <= ROTATE_BYTES:
-            return
-        with self._syncing:
-            if self._owner == os.getpid():
-                os.fdatasync(self._file)
-                os.close(self._file)
-                self._synced = self._written
-            self._folder.mkdir(parents=True, exist_ok=True)
-            name = self._folder / f"{int(self._now() * 1000):015d}-{os.getpid()}-{uuid4().hex[:8]}.jsonl"
-            self._file = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
-            # Held while the process lives: a reader that gets this lock knows that nobody will append any more.
-            fcntl.flock(self._file, fcntl.LOCK_SH)
-            folder = os.open(self._folder, os.O_RDONLY)
-            os.fsync(folder)
-            os.close(folder)
-            self._owner, self._bytes = os.getpid(), 0
+    def _current(self) -> _File:
+        file = self._file
+        if file is None or file.owner != os.getpid() or file.bytes > ROTATE_BYTES or file.is_lost:
+            file = self._file = _File(self._folder, self._now())
+        return file
 
 
 def drain(folder: Path, database: Database) -> int:

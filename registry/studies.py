@@ -12,6 +12,7 @@ from registry.store.fragments import compress
 from registry.store.resources import (
     CHANGE_STUDY,
     ENDPOINT_ROW,
+    FORGET_STUDY_REFERENCES,
     PATIENT_ROW,
     SET_MANIFEST,
     STUDY,
@@ -86,13 +87,18 @@ def _listed(modalities: tuple[str, ...]) -> str:
 
 def _index(unit: Unit, id_: str, study: StudyDescription, now: float) -> None:
     """The study's identifiers in the cross-index; new ones make the reports that refer to them stale."""
+    known = set(unit.rows(STUDY_REFERENCES, id=id_))
+    if any(row[3] != study.patient_id for row in known):
+        # Corrected to another patient: whose reports linked it may do so no longer.
+        unit.execute(TOUCH_REPORTS, study=id_, now=now)
+        unit.execute(FORGET_STUDY_REFERENCES, id=id_)
+        known = set()
     if study.patient_id is None:
         return
     wanted = [(ReferenceIdType.STUDY_INSTANCE_UID.value, study.uid, "")]
     wanted += [(ReferenceIdType.ACCESSION.value, value, authority) for value, authority in study.accessions]
     wanted += [(ReferenceIdType.ORDER.value, value, authority) for value, authority in study.orders]
-    known = set(unit.rows(STUDY_REFERENCES, id=id_))
-    fresh = [one for one in dict.fromkeys(wanted) if one not in known]
+    fresh = [one for one in dict.fromkeys(wanted) if (*one, study.patient_id) not in known]
     if not fresh:
         return
     unit.insert(

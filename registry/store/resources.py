@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, exists, func, literal, null, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, exists, func, literal, null, or_, select, update
 
 from database.engine import Database, Unit
 from database.sql import any_of
@@ -286,6 +286,16 @@ TOUCH_REPORTS = Statement(
 )
 REPORT_OF_ENTRY = Statement(select(DIAGNOSTIC_REPORT.c.id).where(any_of(DIAGNOSTIC_REPORT.c.entry_id, "entries")))
 REPORTS_BY_ID = Statement(select(DIAGNOSTIC_REPORT.c.id).where(any_of(DIAGNOSTIC_REPORT.c.id, "ids")))
+WITHDRAW_REPORTS = Statement(
+    update(DIAGNOSTIC_REPORT)
+    .where(any_of(DIAGNOSTIC_REPORT.c.entry_id, "entries"))
+    .values(
+        status=literal("entered-in-error"),
+        fhir=null(),
+        version=DIAGNOSTIC_REPORT.c.version + 1,
+        updated=bindparam("now"),
+    )
+)
 MOVE_REPORT = Statement(
     update(DIAGNOSTIC_REPORT)
     .where(DIAGNOSTIC_REPORT.c.id == bindparam("b_id"))
@@ -322,7 +332,12 @@ SET_MANIFEST = Statement(
     update(IMAGING_STUDY).where(IMAGING_STUDY.c.id == bindparam("b_id")).values(manifest_id=bindparam("manifest"))
 )
 STUDY_REFERENCES = Statement(
-    select(r.kind, r.value, r.authority).where(r.record_id == bindparam("id"), r.record == literal("study"))
+    select(r.kind, r.value, r.authority, r.patient_id).where(
+        r.record_id == bindparam("id"), r.record == literal("study")
+    )
+)
+FORGET_STUDY_REFERENCES = Statement(
+    delete(REFERENCE_ID).where(r.record_id == bindparam("id"), r.record == literal("study"))
 )
 PATIENT_ROW = Statement(
     select(PATIENT.c.id, PATIENT.c.family, PATIENT.c.given, PATIENT.c.birth_date, PATIENT.c.sex).where(

@@ -248,7 +248,6 @@ def test_a_database_that_another_program_is_writing(sqlite):
     put(database, "a")
 
 
-@pytest.mark.xfail(strict=True, reason="the wait for another process in the queue of writers has no end")
 def test_a_writer_does_not_wait_for_ever(sqlite, monkeypatch):
     """As when the process that writes was stopped within its unit."""
     monkeypatch.setattr(connections, "PATIENCE", 0.1)

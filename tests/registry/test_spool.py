@@ -290,7 +290,6 @@ def test_a_failure_half_way_keeps_the_file(folder, database, monkeypatch):
 # --- what breaks in between ---
 
 
-@pytest.mark.xfail(strict=True, reason="the next record is glued to half a line, and drain passes both over")
 def test_half_a_line_takes_nothing_with_it(folder, database, monkeypatch):
     """The disk fills up within a record, which is refused; the one that is kept after it must be found again."""
     write, calls = os.write, []
@@ -314,7 +313,6 @@ def test_half_a_line_takes_nothing_with_it(folder, database, monkeypatch):
     assert moved(database) == ["kept"]
 
 
-@pytest.mark.xfail(strict=True, reason="drain unlinks a file between its making and its lock")
 def test_draining_while_a_file_is_made_loses_nothing(folder, database, monkeypatch):
     lock, drained = fcntl.flock, []
 
@@ -328,7 +326,6 @@ def test_draining_while_a_file_is_made_loses_nothing(folder, database, monkeypat
     assert [*lines(folder), *moved(database)] == ["kept"]
 
 
-@pytest.mark.xfail(strict=True, reason="a record written during a failing sync is taken for synced by the next")
 def test_a_failed_sync_is_never_tried_again_on_the_same_file(folder, monkeypatch):
     """The system reports a failure once and forgets the pages: a second sync of the file says nothing."""
     one, sync, files_synced, told = FileSpool(folder), os.fdatasync, [], []

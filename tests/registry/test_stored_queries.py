@@ -138,10 +138,7 @@ def test_find_documents(corpus, asked, expected):
     assert corpus.found(**asked) == expected
 
 
-def test_author_patterns_tell_capitals_apart(corpus, request):
-    """LIKE on SQLite takes ASCII letters of either case for equal, on PostgreSQL not: one of the two is wrong."""
-    if corpus.kept.database.dialect == "sqlite":
-        request.applymarker(pytest.mark.xfail(strict=True, reason="LIKE of SQLite folds the case of ASCII letters"))
+def test_author_patterns_tell_capitals_apart(corpus):
     assert corpus.found(author_persons=("1^EK^%",)) == set()
 
 
