@@ -10,7 +10,6 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_settings import (
     BaseSettings,
-    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -190,6 +189,3 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """What links start with, without a slash at the end."""
         return (self.web.public_url or f"http://{self.web.address}").rstrip("/")
-
-
-__all__ = ["AffinityDomain", "CodeSetting", "InitSettingsSource", "Limits", "Publishing", "Settings", "Web"]

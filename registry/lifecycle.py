@@ -12,15 +12,8 @@ from registry.metadata.datatypes import Cx
 from registry.metadata.errors import ErrorCode, Finding
 from registry.metadata.identify import bare_uuid, canonical, is_uuid
 from registry.metadata.model import DocumentEntry, Submission
-from registry.metadata.urn import AssociationType
+from registry.metadata.urn import DOCUMENT_RELATIONS, AssociationType
 
-RELATIONS = {
-    AssociationType.RPLC,
-    AssociationType.APND,
-    AssociationType.XFRM,
-    AssociationType.XFRM_RPLC,
-    AssociationType.SIGNS,
-}
 # These deprecate their target, and what was appended to or transformed from it (ITI TF-2, 3.42.4.1.3.5).
 DEPRECATING = {AssociationType.RPLC, AssociationType.XFRM_RPLC}
 DEPENDENT = {AssociationType.APND, AssociationType.XFRM}
@@ -122,11 +115,11 @@ def _ends(submission: Submission, state: State) -> Iterator[Finding]:
             elif patient and known.patient_id != patient:
                 text = f"{end} is another patient's"
                 yield Finding(ErrorCode.XDSPatientIdDoesNotMatch, where, text, "ITI TF-2, 3.42.4.1.3.3.1")
-            elif name == "targetObject" and association.type in RELATIONS and known.kind != "document":
+            elif name == "targetObject" and association.type in DOCUMENT_RELATIONS and known.kind != "document":
                 yield Finding(
                     ErrorCode.XDSRegistryMetadataError, where, f"{end} is not a DocumentEntry", "ITI TF-3, 4.2.2.2"
                 )
-            elif known.status != "Approved" and name == "targetObject" and association.type in RELATIONS:
+            elif known.status != "Approved" and name == "targetObject" and association.type in DOCUMENT_RELATIONS:
                 text = f"{end} is deprecated"
                 yield Finding(ErrorCode.XDSRegistryDeprecatedDocumentError, where, text, "ITI TF-2, 3.42.4.1.3.5")
 

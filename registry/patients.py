@@ -8,7 +8,7 @@ from registry.metadata.datatypes import Cx
 from registry.metadata.model import DocumentEntry, PatientDetails
 from registry.renderers import Renderers
 from registry.store.fragments import compress
-from registry.store.resources import CHANGE_PATIENT, PATIENT_ROW
+from registry.store.resource_rows import CHANGE_PATIENT, PATIENT_ROW
 from registry.store.tables import PATIENT
 
 FIELDS = ("family", "given", "birth_date", "sex")

@@ -14,7 +14,7 @@ from registry.metadata.urn import FormatCode, ReferenceIdType
 from registry.renderers import Renderers
 from registry.store.fragments import decompress
 from registry.store.registration import first
-from registry.store.resources import (
+from registry.store.resource_rows import (
     MOVE_REPORT,
     REPORT_ENTRY,
     REPORT_OF_ENTRY,

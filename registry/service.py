@@ -29,7 +29,7 @@ from registry.queries import (
 )
 from registry.renderers import Renderers
 from registry.resources import Found, StoredResource
-from registry.store import documents, registration, resources
+from registry.store import documents, registration, resource_rows, resources
 from registry.store.fragments import compress
 
 
@@ -100,7 +100,7 @@ class Registry:
         ready = with_uuids(submission)
         said = [patients.details_of(entry) for entry in ready.entries]
         patient = said[0] if said else PatientDetails(str(ready.submission_set.patient_id))
-        known = self._database.rows(resources.PATIENT_ROW, patient=patient.patient_id)
+        known = self._database.rows(resource_rows.PATIENT_ROW, patient=patient.patient_id)
         fhir_id = str(known[0][0]) if known else str(uuid4())
         now = self._now()
         return Prepared(submission, ready, patient, fhir_id, now, self._rows_of(ready, fhir_id, now))
@@ -245,7 +245,7 @@ class Registry:
         """Canonical CX texts of a FHIR Patient; empty when there is none."""
         known = self._patient_of.get(fhir_id)
         if known is None:
-            rows = self._database.rows(resources.PATIENT_OF, id=fhir_id)
+            rows = self._database.rows(resource_rows.PATIENT_OF, id=fhir_id)
             if not rows:
                 return ()
             # An id never changes its patient, so it may be remembered; the cap is against memory, not staleness.
@@ -266,7 +266,7 @@ class Registry:
 
         def work(unit: Unit) -> bytes:
             if stale.type is ResourceType.IMAGING_STUDY:
-                uid, source, _ = unit.rows(resources.STUDY_ROW, id=stale.id)[0]
+                uid, source, _ = unit.rows(resource_rows.STUDY_ROW, id=stale.id)[0]
                 study = self.describe(uid, source) if self.describe else StudyDescription(uid, source)
                 body = studies.render(unit, study, self._renderers, self._domain.locations, self._now())
             else:

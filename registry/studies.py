@@ -9,7 +9,7 @@ from registry.metadata.model import StudyDescription
 from registry.metadata.urn import ReferenceIdType
 from registry.renderers import BASE, Renderers
 from registry.store.fragments import compress
-from registry.store.resources import (
+from registry.store.resource_rows import (
     CHANGE_STUDY,
     ENDPOINT_ROW,
     FORGET_STUDY_REFERENCES,

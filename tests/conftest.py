@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import running
 
+from conformance.bench import postgres
+
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
@@ -17,24 +19,24 @@ def postgres_url() -> Iterator[str]:
     if named:
         yield named
         return
-    programs = running.postgres_bin()
+    programs = postgres.programs()
     if programs is None:
         running.no_postgres("set XDSI_TEST_POSTGRES_URL, or install Debian's package postgresql")
     assert programs is not None
-    with running.postgres_cluster(programs) as url:
+    with postgres.cluster(programs, durable=False) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
-def postgres_databases(postgres_url: str) -> Iterator[running.PostgresDatabases]:
+def postgres_databases(postgres_url: str) -> Iterator[postgres.Databases]:
     """Maker of migrated databases."""
-    databases = running.PostgresDatabases(postgres_url)
+    databases = postgres.Databases(postgres_url)
     yield databases
     databases.close()
 
 
 @pytest.fixture
-def postgresql(postgres_databases: running.PostgresDatabases) -> Iterator[str]:
+def postgresql(postgres_databases: postgres.Databases) -> Iterator[str]:
     """A fresh migrated database of PostgreSQL: its SQLAlchemy URL."""
     url = postgres_databases.fresh()
     yield url

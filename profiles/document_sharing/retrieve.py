@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from profiles.faces import ebrim_write, mtom, soap, xml
-from registry.metadata.errors import Finding
+from registry.metadata.errors import Finding, Rejected
 from registry.metadata.urn import Namespace, ResponseStatus
 
 HEAD = f'<xdsb:RetrieveDocumentSetResponse xmlns:xdsb="{Namespace.XDS_B}">'.encode()
@@ -46,6 +46,11 @@ def answer(found: Iterable[Document | Finding]) -> soap.Answer:
         attachments.append(attachment)
         body.append(_response(document, mtom.include(attachment.content_id)))
     return soap.Answer([*body, END], tuple(attachments))
+
+
+def refuse(rejected: Rejected) -> soap.Answer:
+    """A response without documents, and why."""
+    return soap.Answer([HEAD, ebrim_write.registry_response(ResponseStatus.FAILURE, rejected.findings), END])
 
 
 def _response(document: Document, include: bytes) -> bytes:

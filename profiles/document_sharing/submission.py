@@ -12,15 +12,8 @@ from registry.metadata.errors import ErrorCode, Finding
 from registry.metadata.identify import canonical
 from registry.metadata.model import Association, DocumentEntry, Submission
 from registry.metadata.rules import Row, check
-from registry.metadata.urn import AssociationType, ObjectType
+from registry.metadata.urn import DOCUMENT_RELATIONS, AssociationType, ObjectType
 
-RELATIONS = {
-    AssociationType.RPLC,
-    AssociationType.APND,
-    AssociationType.XFRM,
-    AssociationType.XFRM_RPLC,
-    AssociationType.SIGNS,
-}
 MOST_OBJECTS = 10_000  # in one submission; a cap against floods, far above any real one
 
 
@@ -117,7 +110,7 @@ def _association(association: Association, submission: Submission, code: ErrorCo
             yield Finding(
                 code, f"{where}.{name}", f"{end!r} is neither in the submission nor a UUID", "ITI TF-3, 4.2.2"
             )
-    if association.type in RELATIONS:
+    if association.type in DOCUMENT_RELATIONS:
         if association.source not in {e.id for e in submission.entries}:
             yield Finding(
                 code, f"{where}.sourceObject", "must be a DocumentEntry of this submission", "ITI TF-3, 4.2.2.2"

@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 import structlog
 
 from profiles.catalog import Soap, Transaction
-from profiles.document_sharing import attributes
+from profiles.document_sharing import attributes, outcome
 from profiles.document_sharing import submission as rules
-from profiles.faces import ebrim_write, mtom, soap, xml
+from profiles.faces import mtom, soap, xml
 from profiles.faces.ebrim_read import RIM, read_submission
 from profiles.house import House
 from registry.access import Caller
 from registry.metadata.errors import ErrorCode, Finding, Rejected
 from registry.metadata.identify import bare_uuid
 from registry.metadata.model import Submission
-from registry.metadata.urn import Action, Namespace, ResponseStatus
+from registry.metadata.urn import Action, Namespace
 from repository.service import Received
 
 log = structlog.get_logger(__name__)
@@ -94,16 +94,6 @@ def handle(asked: Provided, house: House, caller: Caller) -> tuple[Finding, ...]
     return tuple(f for f in asked.findings if f.warning)
 
 
-def encode(warnings: tuple[Finding, ...]) -> soap.Answer:
-    """Success, with warnings if there are any."""
-    return soap.Answer([ebrim_write.registry_response(ResponseStatus.SUCCESS, warnings)])
-
-
-def refuse(rejected: Rejected) -> soap.Answer:
-    """Failure, and why: a submission is all or nothing."""
-    return soap.Answer([ebrim_write.registry_response(ResponseStatus.FAILURE, rejected.findings)])
-
-
 TRANSACTION = Transaction(
     id="ITI-41",
     name="Provide and Register Document Set-b",
@@ -118,6 +108,6 @@ TRANSACTION = Transaction(
     ),
     decode=decode,
     handle=handle,
-    encode=encode,
-    refuse=refuse,
+    encode=outcome.succeed,
+    refuse=outcome.refuse,
 )

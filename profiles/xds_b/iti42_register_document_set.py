@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 
 from profiles.catalog import Soap, Transaction
+from profiles.document_sharing import outcome
 from profiles.document_sharing import submission as rules
-from profiles.faces import ebrim_write, soap
+from profiles.faces import soap
 from profiles.faces.ebrim_read import RIM, read_submission
 from profiles.house import House
 from registry.access import Caller
 from registry.metadata.errors import ErrorCode, Finding, Rejected
 from registry.metadata.model import Submission
-from registry.metadata.urn import Action, Namespace, ResponseStatus
+from registry.metadata.urn import Action, Namespace
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +42,6 @@ def handle(asked: Registering, house: House, caller: Caller) -> tuple[Finding, .
     return asked.findings
 
 
-def encode(warnings: tuple[Finding, ...]) -> soap.Answer:
-    """Success, with warnings if there are any."""
-    return soap.Answer([ebrim_write.registry_response(ResponseStatus.SUCCESS, warnings)])
-
-
-def refuse(rejected: Rejected) -> soap.Answer:
-    """Failure, and why: a submission is all or nothing."""
-    return soap.Answer([ebrim_write.registry_response(ResponseStatus.FAILURE, rejected.findings)])
-
-
 TRANSACTION = Transaction(
     id="ITI-42",
     name="Register Document Set-b",
@@ -64,6 +55,6 @@ TRANSACTION = Transaction(
     ),
     decode=decode,
     handle=handle,
-    encode=encode,
-    refuse=refuse,
+    encode=outcome.succeed,
+    refuse=outcome.refuse,
 )

@@ -2,11 +2,11 @@
 
 from profiles.catalog import Soap, Transaction
 from profiles.document_sharing import retrieve
-from profiles.faces import ebrim_write, soap
+from profiles.faces import soap
 from profiles.house import House
 from registry.access import Caller
 from registry.metadata.errors import ErrorCode, Finding, Rejected
-from registry.metadata.urn import Action, Namespace, ResponseStatus
+from registry.metadata.urn import Action, Namespace
 from repository.service import DocumentRequest
 
 XDS_B = "{" + Namespace.XDS_B + "}"
@@ -59,17 +59,6 @@ def handle(asked: list[DocumentRequest], house: House, caller: Caller) -> list[r
     ]
 
 
-def encode(found: list[retrieve.Document | Finding]) -> soap.Answer:
-    """The RetrieveDocumentSetResponse."""
-    return retrieve.answer(found)
-
-
-def refuse(rejected: Rejected) -> soap.Answer:
-    """A response without documents, and why."""
-    head = ebrim_write.registry_response(ResponseStatus.FAILURE, rejected.findings)
-    return soap.Answer([retrieve.HEAD, head, retrieve.END])
-
-
 TRANSACTION = Transaction(
     id="ITI-43",
     name="Retrieve Document Set",
@@ -84,6 +73,6 @@ TRANSACTION = Transaction(
     ),
     decode=decode,
     handle=handle,
-    encode=encode,
-    refuse=refuse,
+    encode=retrieve.answer,
+    refuse=retrieve.refuse,
 )

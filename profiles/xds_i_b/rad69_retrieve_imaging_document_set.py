@@ -6,11 +6,11 @@ from functools import partial
 
 from profiles.catalog import Soap, Transaction
 from profiles.document_sharing import retrieve
-from profiles.faces import ebrim_write, soap
+from profiles.faces import soap
 from profiles.house import House
 from registry.access import Caller
 from registry.metadata.errors import ErrorCode, Finding, Rejected
-from registry.metadata.urn import Action, Namespace, ResponseStatus
+from registry.metadata.urn import Action, Namespace
 from repository.imaging.service import HeldInstance, ImagingRepository
 
 XDS_I_B, XDS_B = "{" + Namespace.XDS_I_B + "}", "{" + Namespace.XDS_B + "}"
@@ -135,17 +135,6 @@ def _chunks(imaging: ImagingRepository, held: HeldInstance) -> Iterator[bytes]:
             yield piece
 
 
-def encode(found: list[retrieve.Document | Finding]) -> soap.Answer:
-    """The RetrieveDocumentSetResponse, as ITI-43's."""
-    return retrieve.answer(found)
-
-
-def refuse(rejected: Rejected) -> soap.Answer:
-    """A response without documents, and why."""
-    head = ebrim_write.registry_response(ResponseStatus.FAILURE, rejected.findings)
-    return soap.Answer([retrieve.HEAD, head, retrieve.END])
-
-
 TRANSACTION = Transaction(
     id="RAD-69",
     name="Retrieve Imaging Document Set",
@@ -160,6 +149,6 @@ TRANSACTION = Transaction(
     ),
     decode=decode,
     handle=handle,
-    encode=encode,
-    refuse=refuse,
+    encode=retrieve.answer,
+    refuse=retrieve.refuse,
 )

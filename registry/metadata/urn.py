@@ -70,6 +70,18 @@ class AssociationType(StrEnum):
     SUBMIT_ASSOCIATION = "urn:ihe:iti:2010:AssociationType:SubmitAssociation"
 
 
+DOCUMENT_RELATIONS = frozenset(
+    {
+        AssociationType.RPLC,
+        AssociationType.APND,
+        AssociationType.XFRM,
+        AssociationType.XFRM_RPLC,
+        AssociationType.SIGNS,
+    }
+)
+"""The types that relate a new document to one that is registered (ITI TF-3, 4.2.2.2)."""
+
+
 @unique
 class Status(StrEnum):
     """availabilityStatus (ITI TF-3, 4.2.3.2.2)."""

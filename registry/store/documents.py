@@ -179,7 +179,9 @@ def find_documents(
 
 
 def get_documents(database: Database, query: GetDocuments, returns: ReturnType, visibility: Visibility) -> Answer:
-    """GetDocuments: all that have one of these ids."""
+    """GetDocuments: all that have one of these ids; none for no id."""
+    if not (query.ids or query.unique_ids or query.logical_ids):
+        return Answer()
     where = Where("get documents")
     where.among(d.id, query.ids)
     where.among(d.unique_id, query.unique_ids)

@@ -30,7 +30,7 @@ from registry.queries import (
     ResourceType,
     ReturnType,
 )
-from registry.store import documents, resources
+from registry.store import documents, resource_rows, resources
 from repository import fsck
 from repository.store import documents as held
 
@@ -123,7 +123,7 @@ HOT = {
         d, GetSubmissionSetAndContents(id="a", format_codes=("a", "b")), ["a", "b"], SOME
     ),
     "the members of a set": lambda d: d.rows(documents.MEMBERS, owner="a"),
-    "a patient and its FHIR id": lambda d: (d.rows(resources.PATIENT_ROW, patient="p"), d.rows(resources.PATIENT_OF, id="a")),
+    "a patient and its FHIR id": lambda d: (d.rows(resource_rows.PATIENT_ROW, patient="p"), d.rows(resource_rows.PATIENT_OF, id="a")),
     "documents held": lambda d: d.rows(held.FIND, ids=["a", "b"]),
     "DocumentReferences of a patient": lambda d: resources.find_document_references(
         d, replace(FIND, page=Page(9, (1.0, "x"))), ANYONE
@@ -137,7 +137,7 @@ HOT = {
         )
         for kind in (ResourceType.IMAGING_STUDY, ResourceType.DIAGNOSTIC_REPORT)
     },
-    "the studies of a report": lambda d: d.rows(resources.STUDIES_OF_REPORT, id="a"),
+    "the studies of a report": lambda d: d.rows(resource_rows.STUDIES_OF_REPORT, id="a"),
     "the next job": lambda d: d.rows(outbox.NEXT, now=1.0, topics=["a"]),
 }  # fmt: skip
 

@@ -5,7 +5,8 @@ from contextlib import ExitStack
 
 import pytest
 import region
-import running
+
+from conformance.bench.postgres import Databases
 
 Settings = Mapping[str, str]
 Worlds = Callable[[Settings], region.Region]
@@ -34,9 +35,7 @@ def sqlite_worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
 
 
 @pytest.fixture(scope="session")
-def postgresql_worlds(
-    tmp_path_factory: pytest.TempPathFactory, postgres_databases: running.PostgresDatabases
-) -> Iterator[Worlds]:
+def postgresql_worlds(tmp_path_factory: pytest.TempPathFactory, postgres_databases: Databases) -> Iterator[Worlds]:
     """Servers on databases of PostgreSQL."""
 
     def fresh(ends: ExitStack) -> str:
