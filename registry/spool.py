@@ -1,11 +1,11 @@
 """The spool of read records: append-only files, synced before the answer that they record leaves.
 
-Whoever finds no sync under way syncs for all that wait; the others sleep until their bytes are down. A file is one
-process's; a worker moves finished and idle files into the audit table.
+Whoever finds no write under way writes and syncs for all that wait, the others sleep until their records are down: one
+sync for many, and few changes of thread. A file is one process's; a worker moves finished and idle files into the audit
+table.
 """
 
 import contextlib
-import errno
 import fcntl
 import os
 import threading
@@ -30,18 +30,12 @@ BATCH = 500
 
 
 class _File:
-    """One file of the spool, from its making to the last sync of its records.
-
-    `written` and `synced` count its records. Once a write or a sync of it has failed nothing more is written to it, and
-    after a failed sync nothing of it counts as kept that was not before: the system reports such a failure once.
-    """
+    """One file of the spool. What `append` has returned from is on disk; once it has failed nothing more is written."""
 
     def __init__(self, folder: Path, now: float) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.owner = os.getpid()
-        self.syncing = threading.Lock()
-        self.written = self.synced = self.bytes = 0
-        self.is_lost = False
+        self.bytes = 0
         name = f"{int(now * 1000):015d}-{self.owner}-{uuid4().hex[:8]}"
         making = folder / f"{name}.new"
         self._descriptor = os.open(making, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
@@ -57,34 +51,26 @@ class _File:
         with contextlib.suppress(OSError, AttributeError):
             os.close(self._descriptor)
 
-    def append(self, line: bytes) -> int:
-        """Write all of `line`, however little the system takes at once; the number of the record in this file."""
-        view = memoryview(line)
+    def append(self, lines: bytes) -> None:
+        """Write all of `lines`, however little the system takes at once, and sync."""
+        view = memoryview(lines)
         while view:
             view = view[os.write(self._descriptor, view) :]
-        self.bytes += len(line)
-        # A record gets its number when its bytes are written, so all up to a number are there.
-        self.written += 1
-        return self.written
+        self.bytes += len(lines)
+        os.fdatasync(self._descriptor)
 
-    def sync(self, number: int) -> None:
-        """Return when the record of this number is on disk; whoever comes first syncs for all that wait.
 
-        Raises:
-            OSError: it is not, and will not be.
-        """
-        with self.syncing:
-            if self.synced >= number:
-                return
-            if self.is_lost:
-                raise OSError(errno.EIO, "a sync of these records failed")
-            reached = self.written
-            try:
-                os.fdatasync(self._descriptor)
-            except OSError:
-                self.is_lost = True
-                raise
-            self.synced = reached
+class _Waiting:
+    """A record on its way to the disk; its thread sleeps on `woken` until it is kept or must write for all."""
+
+    __slots__ = ("failure", "is_done", "line", "woken")
+
+    def __init__(self, line: bytes) -> None:
+        self.line = line
+        self.is_done = False
+        self.failure: BaseException | None = None
+        self.woken = threading.Lock()
+        self.woken.acquire()
 
 
 class FileSpool:
@@ -93,8 +79,10 @@ class FileSpool:
     def __init__(self, folder: Path, now: Callable[[], float] = time.time) -> None:
         self._folder = folder
         self._now = now
-        self._appending = threading.Lock()
         self._file: _File | None = None
+        self._queueing = threading.Lock()
+        self._queue: list[_Waiting] = []
+        self._is_writing = False
 
     def keep(self, record: AuditRecord) -> None:
         """Append `record`; return when it is on disk.
@@ -102,25 +90,45 @@ class FileSpool:
         Raises:
             Rejected: XDSRegistryOutOfResources; without its audit record nothing may be released.
         """
-        line = orjson.dumps(record.as_dict(self._now())) + b"\n"
-        try:
-            with self._appending:
-                file = self._current()
-                try:
-                    number = file.append(line)
-                except OSError:
-                    # Perhaps half a line: the next record begins a new file, so that it does not share its fate.
-                    self._file = None
-                    raise
-            file.sync(number)
-        except OSError as error:
+        mine = _Waiting(orjson.dumps(record.as_dict(self._now())) + b"\n")
+        with self._queueing:
+            self._queue.append(mine)
+            is_first, self._is_writing = not self._is_writing, True
+        if not is_first:
+            mine.woken.acquire()
+        if not mine.is_done:
+            self._write_all()
+        if mine.failure is not None:
             raise Rejected.because(
                 ErrorCode.XDSRegistryOutOfResources, "", "the audit record cannot be kept", "DICOM PS3.15, A.5"
-            ) from error
+            ) from mine.failure
+
+    def _write_all(self) -> None:
+        """Write what waits, in one go; wake those that waited, and the first of those that came meanwhile."""
+        with self._queueing:
+            batch, self._queue = self._queue, []
+        failure: BaseException | None = None
+        try:
+            self._current().append(b"".join(waiting.line for waiting in batch))
+        except BaseException as error:
+            # The file may end in half a line, and a failure is reported once: nothing more may trust it.
+            self._file = None
+            failure = error
+            if not isinstance(error, OSError):
+                raise
+        finally:
+            with self._queueing:
+                following = self._queue[0] if self._queue else None
+                self._is_writing = following is not None
+            for waiting in batch:
+                waiting.failure, waiting.is_done = failure, True
+                waiting.woken.release()
+            if following is not None:
+                following.woken.release()
 
     def _current(self) -> _File:
         file = self._file
-        if file is None or file.owner != os.getpid() or file.bytes > ROTATE_BYTES or file.is_lost:
+        if file is None or file.owner != os.getpid() or file.bytes > ROTATE_BYTES:
             file = self._file = _File(self._folder, self._now())
         return file
 

@@ -81,10 +81,11 @@ def _attribute(text: str) -> str:
     return xml.escaped(text)
 
 
-def object_ref(ref: ObjectRef) -> bytes:
-    """An ObjectRef element."""
-    home = f' home="{xml.escaped(ref.home)}"' if ref.home else ""
-    return f'<rim:ObjectRef id="urn:uuid:{ref.id}"{home}/>'.encode()
+def object_refs(refs: Iterable[ObjectRef]) -> bytes:
+    """ObjectRef elements."""
+    return "".join(
+        f'<rim:ObjectRef id="urn:uuid:{id}"' + (f' home="{_attribute(home)}"/>' if home else "/>") for id, home in refs
+    ).encode()
 
 
 def error_list(findings: Iterable[Finding]) -> bytes:

@@ -72,7 +72,7 @@ def handle(asked: Asked, house: House, caller: Caller) -> Answer:
 def encode(answer: Answer) -> soap.Answer:
     """The AdhocQueryResponse."""
     if answer.refs:
-        return soap.Answer([SUCCESS, *map(ebrim_write.object_ref, answer.refs), END])
+        return soap.Answer([SUCCESS, ebrim_write.object_refs(answer.refs), END])
     return soap.Answer([SUCCESS, *map(ebrim_write.element, answer.objects), END])
 
 

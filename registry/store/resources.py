@@ -49,7 +49,10 @@ def find(database: Database, query: FindResources, visibility: Visibility) -> tu
     c = table.c
     where = Where(query.type)
     where.among(c.id, query.ids)
-    if query.patient_ids is not None:
+    if query.patient_ids is not None and len(query.patient_ids) == 1:
+        # An index gives one patient's rows in their order.
+        where.equal(c.patient_id, query.patient_ids[0])
+    elif query.patient_ids is not None:
         where.add("patients", lambda: any_of(c.patient_id, "patients"), patients=list(query.patient_ids))
     if query.type is not ResourceType.ENDPOINT:
         where.visible(c.patient_id, visibility)
@@ -173,17 +176,18 @@ def _page(
     page: Page | None,
 ) -> tuple[list[tuple[Any, ...]], int, tuple[float, str] | None]:
     """One page newest first, the total, and the key of the next page; the total is counted only when not in sight."""
+    newest_first = (at.desc(), id_.desc())
     if page is None:
-        rows = database.rows(where.statement(lambda: select(*columns).order_by(at.desc(), id_), "all"), **where.params)
+        rows = database.rows(where.statement(lambda: select(*columns).order_by(*newest_first), "all"), **where.params)
         return rows, len(rows), None
     params = {**where.params, "size": page.size + 1}
     if page.after is None:
-        statement = where.statement(lambda: select(*columns).order_by(at.desc(), id_).limit(bindparam("size")), "first")
+        statement = where.statement(lambda: select(*columns).order_by(*newest_first).limit(bindparam("size")), "first")
     else:
         params |= {"after_at": page.after[0], "after_id": page.after[1]}
-        older = or_(at < bindparam("after_at"), and_(at == bindparam("after_at"), id_ > bindparam("after_id")))
+        older = or_(at < bindparam("after_at"), and_(at == bindparam("after_at"), id_ < bindparam("after_id")))
         statement = where.statement(
-            lambda: select(*columns).where(older).order_by(at.desc(), id_).limit(bindparam("size")), "next"
+            lambda: select(*columns).where(older).order_by(*newest_first).limit(bindparam("size")), "next"
         )
     rows = database.rows(statement, **params)
     more = len(rows) > page.size

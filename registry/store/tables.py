@@ -59,8 +59,9 @@ DOCUMENT_ENTRY = Table(
         Column("practice_setting_code", Text),
         Column("fhir", LargeBinary, nullable=False),
     ),
-    Index("document_entry_patient", "patient_id", "status", "creation_time"),
-    Index("document_entry_patient_registered", "patient_id", "registered"),
+    # With what an ObjectRef holds, so that references are answered from the index alone.
+    Index("document_entry_patient", "patient_id", "status", "creation_time", "object_type", "id", "home"),
+    Index("document_entry_patient_registered", "patient_id", "registered", "id"),
     Index("document_entry_unique_id", "unique_id"),
     Index("document_entry_logical_id", "logical_id"),
 )
@@ -160,7 +161,7 @@ IMAGING_STUDY = Table(
         Column("modalities", Text, nullable=False),
     ),
     UniqueConstraint("uid", "source", name="imaging_study_uid"),
-    Index("imaging_study_patient", "patient_id", "updated"),
+    Index("imaging_study_patient", "patient_id", "updated", "id"),
 )
 
 DIAGNOSTIC_REPORT = Table(
@@ -170,7 +171,7 @@ DIAGNOSTIC_REPORT = Table(
         Column("entry_id", Text, nullable=False),
         Column("effective", Text),
     ),
-    Index("diagnostic_report_patient", "patient_id", "updated"),
+    Index("diagnostic_report_patient", "patient_id", "updated", "id"),
     Index("diagnostic_report_entry", "entry_id"),
 )
 

@@ -55,7 +55,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("diagnostic_report_entry", "diagnostic_report", ["entry_id"], unique=False)
-    op.create_index("diagnostic_report_patient", "diagnostic_report", ["patient_id", "updated"], unique=False)
+    op.create_index("diagnostic_report_patient", "diagnostic_report", ["patient_id", "updated", "id"], unique=False)
     op.create_table(
         "document",
         sa.Column("unique_id", sa.Text(), nullable=False),
@@ -97,8 +97,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", "patient_id"),
     )
     op.create_index("document_entry_logical_id", "document_entry", ["logical_id"], unique=False)
-    op.create_index("document_entry_patient", "document_entry", ["patient_id", "status", "creation_time"], unique=False)
-    op.create_index("document_entry_patient_registered", "document_entry", ["patient_id", "registered"], unique=False)
+    op.create_index(
+        "document_entry_patient",
+        "document_entry",
+        ["patient_id", "status", "creation_time", "object_type", "id", "home"],
+        unique=False,
+    )
+    op.create_index(
+        "document_entry_patient_registered", "document_entry", ["patient_id", "registered", "id"], unique=False
+    )
     op.create_index("document_entry_unique_id", "document_entry", ["unique_id"], unique=False)
     op.create_table(
         "endpoint",
@@ -161,7 +168,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("uid", "source", name="imaging_study_uid"),
     )
-    op.create_index("imaging_study_patient", "imaging_study", ["patient_id", "updated"], unique=False)
+    op.create_index("imaging_study_patient", "imaging_study", ["patient_id", "updated", "id"], unique=False)
     op.create_table(
         "instance",
         sa.Column("study_uid", sa.Text(), nullable=False),
