@@ -56,6 +56,8 @@ def _add(unit: Unit, patient: PatientDetails, renderers: Renderers, now: float, 
         "authority": cx.authority,
         **{field: getattr(patient, field) for field in FIELDS},
         **folded(patient),
+        "is_fed": False,
+        "survivor": None,
         "fhir": compress(renderers.patient(patient)),
     }
     unit.insert(PATIENT, [row])

@@ -139,6 +139,20 @@ class StoredQueryId(StrEnum):
     GET_DOCUMENTS = "urn:uuid:5c4f972b-d56b-40ac-a5fc-c8ca9b40b9d4"
     GET_ASSOCIATIONS = "urn:uuid:a7ae438b-4bc2-4642-93e9-be891f7bb155"
     GET_SUBMISSION_SET_AND_CONTENTS = "urn:uuid:e8e3cb2c-e39c-46b9-99e4-c12f57260b83"
+    FIND_DOCUMENTS_EXCLUDE = "urn:uuid:4308b1df-36de-4bef-8e2e-ba91f593c435"
+    FIND_SUBMISSION_SETS = "urn:uuid:f26abbcb-ac74-4422-8a30-edb644bbc1a9"
+    FIND_FOLDERS = "urn:uuid:958f3006-baad-4929-a4de-ff1114824431"
+    GET_ALL = "urn:uuid:10b545ea-725c-446d-9b95-8aeb444eddf3"
+    GET_FOLDERS = "urn:uuid:5737b14c-8a1a-4539-b659-e03a34a5e1e4"
+    GET_DOCUMENTS_AND_ASSOCIATIONS = "urn:uuid:bab9529a-4a10-40b3-a01f-f68a615d247a"
+    GET_SUBMISSION_SETS = "urn:uuid:51224314-5390-4169-9b91-b1980040715a"
+    GET_FOLDER_AND_CONTENTS = "urn:uuid:b909a503-523d-4517-8acf-8e5834dfc4c7"
+    GET_FOLDERS_FOR_DOCUMENT = "urn:uuid:10cae35a-c7f9-4cf5-b61e-fc3278ffb578"
+    GET_RELATED_DOCUMENTS = "urn:uuid:d90e5407-b356-4d91-a89f-873917b4b0e6"
+    # ITI-51, Multi-Patient Stored Query (ITI TF-2, 3.51.4.1.2.3).
+    FIND_DOCUMENTS_FOR_MULTIPLE_PATIENTS = "urn:uuid:3d1bdb10-39a2-11de-89c2-2f44d94eaa9f"
+    FIND_FOLDERS_FOR_MULTIPLE_PATIENTS = "urn:uuid:50d3f5ac-39a2-11de-a1ca-b366239e58df"
+    FIND_DOCUMENTS_BY_REFERENCE_ID_FOR_MULTIPLE_PATIENTS = "urn:uuid:1191642d-86c4-42d8-b784-f95445f9f0d5"
 
 
 @unique
@@ -150,12 +164,34 @@ class Action(StrEnum):
     PROVIDE_AND_REGISTER_DOCUMENT_SET = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
     RETRIEVE_DOCUMENT_SET = "urn:ihe:iti:2007:RetrieveDocumentSet"
     RETRIEVE_IMAGING_DOCUMENT_SET = "urn:ihe:rad:2009:RetrieveImagingDocumentSet"
+    MULTI_PATIENT_STORED_QUERY = "urn:ihe:iti:2009:MultiPatientStoredQuery"
+    UPDATE_DOCUMENT_SET = "urn:ihe:iti:2010:UpdateDocumentSet"
+    REGISTER_ON_DEMAND_DOCUMENT_ENTRY = "urn:ihe:iti:2010:RegisterOnDemandDocumentEntry"
+    DELETE_DOCUMENT_SET = "urn:ihe:iti:2010:DeleteDocumentSet"
+    REMOVE_DOCUMENTS = "urn:ihe:iti:2017:RemoveDocuments"
+    RESTRICTED_UPDATE_DOCUMENT_SET = "urn:ihe:iti:2018:RestrictedUpdateDocumentSet"
+    CROSS_GATEWAY_QUERY = "urn:ihe:iti:2007:CrossGatewayQuery"
+    CROSS_GATEWAY_RETRIEVE = "urn:ihe:iti:2007:CrossGatewayRetrieve"
+    PATIENT_ADDED = "urn:hl7-org:v3:PRPA_IN201301UV02"
+    PATIENT_REVISED = "urn:hl7-org:v3:PRPA_IN201302UV02"
+    PATIENTS_MERGED = "urn:hl7-org:v3:PRPA_IN201304UV02"
+    ACKNOWLEDGED = "urn:hl7-org:v3:MCCI_IN000002UV01"
 
     @property
     def response(self) -> str:
-        """The answer's action: `...Response`, but RAD-69 answers with ITI-43's (RAD TF-2, 4.69.5)."""
-        asked = Action.RETRIEVE_DOCUMENT_SET if self is Action.RETRIEVE_IMAGING_DOCUMENT_SET else self
-        return f"{asked}Response"
+        """The answer's action: `...Response`, but RAD-69 answers with ITI-43's and ITI-44 with HL7's.
+
+        RAD TF-2, 4.69.5; ITI TF-2, 3.44.
+        """
+        return ANSWERED_BY.get(self) or f"{self}Response"
+
+
+ANSWERED_BY = {
+    Action.RETRIEVE_IMAGING_DOCUMENT_SET: f"{Action.RETRIEVE_DOCUMENT_SET}Response",
+    Action.PATIENT_ADDED: Action.ACKNOWLEDGED.value,
+    Action.PATIENT_REVISED: Action.ACKNOWLEDGED.value,
+    Action.PATIENTS_MERGED: Action.ACKNOWLEDGED.value,
+}
 
 
 @unique
@@ -195,6 +231,8 @@ class Namespace(StrEnum):
     RS = "urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0"
     XDS_B = "urn:ihe:iti:xds-b:2007"
     XDS_I_B = "urn:ihe:rad:xdsi-b:2009"
+    RMD = "urn:ihe:iti:rmd:2017"
+    HL7_V3 = "urn:hl7-org:v3"
     WSDL = "http://schemas.xmlsoap.org/wsdl/"
     WSDL_SOAP12 = "http://schemas.xmlsoap.org/wsdl/soap12/"
     WSDL_ADDRESSING = "http://www.w3.org/2006/05/addressing/wsdl"

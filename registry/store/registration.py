@@ -91,6 +91,7 @@ def _common(
         "status": "Approved",
         "home": thing.home,
         "registered": now,
+        "is_latest": True,
         "dictionary": CURRENT,
         "ebrim": compress(renderers.ebrim(thing)),
     }

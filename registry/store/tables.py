@@ -8,6 +8,7 @@ canonical CX text `value^^^&authority&ISO`. UUIDs are stored bare, without `urn:
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Float,
     Index,
@@ -32,6 +33,8 @@ def _object(*columns: Column[object]) -> list[Column[object] | PrimaryKeyConstra
         Column("status", Text, nullable=False),
         Column("home", Text),
         Column("registered", Float, nullable=False),
+        # False once a newer version of the same logical object is there (ITI TF-2, 3.57).
+        Column("is_latest", Boolean, nullable=False),
         *columns,
         Column("dictionary", Integer, nullable=False),
         Column("ebrim", LargeBinary, nullable=False),
@@ -188,7 +191,11 @@ PATIENT = Table(
         Column("folded_given", Text, nullable=False),
         Column("birth_date", Text, nullable=False),
         Column("sex", Text, nullable=False),
+        # Known by a feed, rather than taken as it came; and the patient_id that a merge made this one part of.
+        Column("is_fed", Boolean, nullable=False),
+        Column("survivor", Text),
     ),
+    Index("patient_survivor", "survivor"),
     UniqueConstraint("patient_id", name="patient_patient_id"),
     Index("patient_value", "value"),
 )

@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("home", sa.Text(), nullable=True),
         sa.Column("registered", sa.Float(), nullable=False),
+        sa.Column("is_latest", sa.Boolean(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("target", sa.Text(), nullable=False),
@@ -77,6 +78,7 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("home", sa.Text(), nullable=True),
         sa.Column("registered", sa.Float(), nullable=False),
+        sa.Column("is_latest", sa.Boolean(), nullable=False),
         sa.Column("object_type", sa.Text(), nullable=False),
         sa.Column("mime_type", sa.Text(), nullable=False),
         sa.Column("unique_id", sa.Text(), nullable=False),
@@ -143,6 +145,7 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("home", sa.Text(), nullable=True),
         sa.Column("registered", sa.Float(), nullable=False),
+        sa.Column("is_latest", sa.Boolean(), nullable=False),
         sa.Column("unique_id", sa.Text(), nullable=False),
         sa.Column("last_update_time", sa.Text(), nullable=True),
         sa.Column("dictionary", sa.Integer(), nullable=False),
@@ -220,10 +223,13 @@ def upgrade() -> None:
         sa.Column("folded_given", sa.Text(), nullable=False),
         sa.Column("birth_date", sa.Text(), nullable=False),
         sa.Column("sex", sa.Text(), nullable=False),
+        sa.Column("is_fed", sa.Boolean(), nullable=False),
+        sa.Column("survivor", sa.Text(), nullable=True),
         sa.Column("fhir", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("patient_id", name="patient_patient_id"),
     )
+    op.create_index("patient_survivor", "patient", ["survivor"], unique=False)
     op.create_index("patient_value", "patient", ["value"], unique=False)
     op.create_table(
         "reference_id",
@@ -294,6 +300,7 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("home", sa.Text(), nullable=True),
         sa.Column("registered", sa.Float(), nullable=False),
+        sa.Column("is_latest", sa.Boolean(), nullable=False),
         sa.Column("unique_id", sa.Text(), nullable=False),
         sa.Column("source_id", sa.Text(), nullable=True),
         sa.Column("submission_time", sa.Text(), nullable=True),
@@ -324,6 +331,7 @@ def downgrade() -> None:
     op.drop_index("reference_id_record", table_name="reference_id")
     op.drop_table("reference_id")
     op.drop_index("patient_value", table_name="patient")
+    op.drop_index("patient_survivor", table_name="patient")
     op.drop_table("patient")
     op.drop_index("outbox_due", table_name="outbox")
     op.drop_table("outbox")

@@ -1,0 +1,1 @@
+"""Multi-Patient Queries (MPQ)."""

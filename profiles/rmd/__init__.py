@@ -1,0 +1,1 @@
+"""Remove Metadata and Documents (RMD)."""

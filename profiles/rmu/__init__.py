@@ -1,0 +1,1 @@
+"""Restricted Metadata Update (RMU)."""

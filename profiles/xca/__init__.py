@@ -1,0 +1,1 @@
+"""Cross-Community Access (XCA)."""

@@ -1,0 +1,1 @@
+"""XDS Metadata Update."""
