@@ -39,4 +39,4 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(name)
 
 
-cli = command_line(extras, bench="conformance.bench")
+cli = command_line(extras, bench="conformance.bench", curve="conformance.bench.curve")

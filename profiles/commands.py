@@ -38,19 +38,28 @@ SERVE_OPTIONS = (
 )
 
 
-def command_line(extras: Extras, *, bench: str) -> click.Group:
-    """The command group. `extras` gives the routes of packages above this one, `bench` names the benchmark's module."""
+def command_line(extras: Extras, *, bench: str, curve: str) -> click.Group:
+    """The command group.
+
+    `extras` gives the routes of packages above this one, `bench` and `curve` name the benchmarks' modules.
+    """
 
     @click.group(context_settings={"help_option_names": ["-h", "--help"]})
     @click.version_option(package_name="openxdsi", prog_name="xdsi")
     def cli() -> None:
         """OpenXDS-I: an XDS-I.b registry and repository with FHIR and DICOMweb."""
 
-    @cli.command("bench", context_settings={"ignore_unknown_options": True})
+    @cli.command("bench", context_settings={"ignore_unknown_options": True, "help_option_names": []})
     @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
     def bench_command(arguments: tuple[str, ...]) -> None:
         """Measure speed against its floors, on this machine."""
         _run_module(bench, arguments)
+
+    @cli.command("curve", context_settings={"ignore_unknown_options": True, "help_option_names": []})
+    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+    def curve_command(arguments: tuple[str, ...]) -> None:
+        """Measure how answers slow down as the archive grows."""
+        _run_module(curve, arguments)
 
     cli.add_command(_serve_command(extras))
     cli.add_command(publish)

@@ -77,6 +77,13 @@ LINES = (
         for line in QUESTIONS
     ),
     Line("ITI42", "registrations of 2 documents", registrations.measure, _both(300, 300), Conditions(workers=2)),
+    Line(
+        "BULK",
+        "documents registered, 50 a submission",
+        registrations.in_bulk,
+        {POSTGRESQL: 1000},
+        Conditions(workers=2),
+    ),
     Line("UP", "large document in, ITI-41 by MTOM", documents.provide, _both(0.50, 0.50), FREE),
     Line("DOWN", "large document out, ITI-43", documents.retrieve, _both(0.70, 0.70), FREE),
     Line("STOW", "slices of 512 KiB in, STOW-RS", images.store, _both(0.50, 0.50), FREE),

@@ -16,7 +16,7 @@ from registry.metadata.urn import Action, ResponseStatus
 from registry.store.tables import DOCUMENT_ENTRY
 
 CLIENTS = 8
-DOCUMENTS = 2
+DOCUMENTS, IN_BULK = 2, 50  # in a submission
 PATIENTS = range(100_000, 110_000)
 COUNT = Statement(select(func.count()).select_from(DOCUMENT_ENTRY))
 
@@ -27,25 +27,38 @@ def measure(stand: Stand) -> Figures:
     Raises:
         Wrong: not every registration that was acknowledged is in the database.
     """
+    return _measure(stand, DOCUMENTS, stand.sizes.registrations, 1)
+
+
+def in_bulk(stand: Stand) -> Figures:
+    """Documents a second, in SubmissionSets of fifty, as an archive is taken over.
+
+    Raises:
+        Wrong: not every registration that was acknowledged is in the database.
+    """
+    return _measure(stand, IN_BULK, max(stand.sizes.registrations * DOCUMENTS // IN_BULK, CLIENTS), IN_BULK)
+
+
+def _measure(stand: Stand, documents: int, requests: int, times: int) -> Figures:
+    """`requests` of so many documents each; the rate is that of requests, `times` over."""
     database = Database(stand.house.settings.database)
     before = database.rows(COUNT)[0][0]
-    runs = [
-        stand.by_client(register, stand.server.where, stand.sizes.registrations) for _ in range(stand.sizes.repeats)
-    ]
+    runs = [stand.by_client(register, stand.server.where, requests, documents) for _ in range(stand.sizes.repeats)]
     added = database.rows(COUNT)[0][0] - before
     database.close()
     # One more in each run: the first, which shows what an answer looks like.
-    acknowledged = DOCUMENTS * sum(run.requests + 1 for run in runs)
+    acknowledged = documents * sum(run.requests + 1 for run in runs)
     if added != acknowledged:
         raise Wrong(f"{acknowledged} documents were acknowledged, {added} are there")
-    return Figures("/s", median(run.requests / run.seconds for run in runs), note=f"{added:,} documents counted")
+    rate = median(times * run.requests / run.seconds for run in runs)
+    return Figures("/s", rate, note=f"{added:,} documents counted")
 
 
-def register(where: Where, count: int) -> Work:
-    """Make `count` requests, then send them. Runs in the client's process."""
+def register(where: Where, count: int, documents: int) -> Work:
+    """Make `count` requests of so many documents, then send them. Runs in the client's process."""
     rng, headers = random.Random(), messages.headers(Action.REGISTER_DOCUMENT_SET)  # noqa: S311
     first, *questions = [
-        Question("POST", "/xds/registry", headers, messages.register_document_set(submission(rng, patient, DOCUMENTS)))
+        Question("POST", "/xds/registry", headers, messages.register_document_set(submission(rng, patient, documents)))
         for patient in (patient_id(rng.choice(PATIENTS)) for _ in range(count + 1))
     ]
     answer, says = raw_answer(where, first), f'status="{ResponseStatus.SUCCESS}"'.encode()

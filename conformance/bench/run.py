@@ -92,7 +92,7 @@ def run(lines: Sequence[Line], on: Stores, sizes: Sizes, step: Step) -> Iterator
     with client.process(elsewhere) as executor:
         for conditions, some in groupby(lines, lambda line: line.conditions):
             step(f"{on.engine}: starting the server")
-            with _server(on, conditions) as running:
+            with serving(on, conditions) as running:
                 stand = Stand(running, on.house, executor, (running.pid, *on.processes), sizes)
                 for line in some:
                     step(f"{on.engine}: {line.id}, {line.what}")
@@ -100,7 +100,8 @@ def run(lines: Sequence[Line], on: Stores, sizes: Sizes, step: Step) -> Iterator
 
 
 @contextmanager
-def _server(on: Stores, conditions: Conditions) -> Iterator[server.Server]:
+def serving(on: Stores, conditions: Conditions) -> Iterator[server.Server]:
+    """A server on `on`, under `conditions`."""
     here, elsewhere = machine.cores()
     every = frozenset(os.sched_getaffinity(0))
     if on.own:

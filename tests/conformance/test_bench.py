@@ -6,19 +6,22 @@ import random
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from conformance.bench import loop, machine, report
+from conformance.bench import curve, loop, machine, registrations, report
+from conformance.bench.archive import Archive, grow
 from conformance.bench.client import Question, Wrong
 from conformance.bench.lines import LINES, SQLITE, Line, Result, chosen
 from conformance.bench.loop import Expected, closed_loop, expected
 from conformance.bench.run import run, stores
 from conformance.bench.stand import Figures, Sizes, figures
 from conformance.bench.transfer import digest, send
+from database.engine import Database
 
 TINY = Sizes(entries=20, repeats=1, seconds=0.05, registrations=8, document=3_000_001, slices=3)
-KINDS = ("Q10", "QREF", "F20", "ITI42", "UP", "DOWN", "STOW", "WADO")
+KINDS = ("Q10", "QREF", "F20", "ITI42", "BULK", "UP", "DOWN", "STOW", "WADO")
 
 
 def test_every_kind_of_line_comes_out(tmp_path):
@@ -29,7 +32,7 @@ def test_every_kind_of_line_comes_out(tmp_path):
 
     assert [one.line.id for one in results] == list(KINDS)
     assert all(one.figures.measured > 0 for one in results)
-    assert [one.line.id for one in results if one.figures.ratio is None] == ["ITI42"]
+    assert [one.line.id for one in results if one.figures.ratio is None] == ["ITI42", "BULK"]
     assert [one.line.id for one in results if one.figures.growth is not None] == ["UP", "DOWN"]
     assert list(tmp_path.iterdir()) == []
     shown = json.loads(report.as_json(results, TINY))
@@ -160,3 +163,26 @@ def test_cpu_time_of_this_process_is_seen_and_only_grows():
     before = machine.cpu_seconds([os.getpid()])
     digest([random.randbytes(1 << 20)] * 40)
     assert machine.cpu_seconds([os.getpid()]) > before
+
+
+# --- the curve ---
+
+
+def test_the_curve_is_measured_at_each_size_and_shown(tmp_path):
+    with stores(SQLITE, replace(TINY, entries=0), lambda _: None, inside=tmp_path) as on:
+        points = list(curve.measure(on, [40, 120], 5, lambda _: None))
+    assert [(one.question, one.size) for one in points] == [(q, size) for size in (40, 120) for q in curve.QUESTIONS]
+    assert all(0 < one.median <= one.slowest for one in points)
+    assert curve.table(points).row_count == 6
+
+
+def test_an_archive_grows_to_the_size_asked_and_no_further(tmp_path):
+    archive, said = Archive(), []
+    with stores(SQLITE, replace(TINY, entries=0), lambda _: None, inside=tmp_path) as on:
+        database = Database(on.house.settings.database)
+        for size in (10, 10, 2500):
+            grow(archive, database, size, said.append)
+            assert archive.size == size == database.rows(registrations.COUNT)[0][0] - 110
+        database.close()
+    assert said[-1] == 2500
+    assert max(archive.documents.values()) > 3 * min(archive.documents.values()), "patients have unlike many"
