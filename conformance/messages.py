@@ -7,9 +7,9 @@ from uuid import uuid4
 
 from profiles.faces import ebrim_write, mtom
 from registry.answers import Kind, StoredObject
-from registry.metadata.identify import with_uuids
+from registry.metadata.identify import bare_uuid, with_uuids
 from registry.metadata.model import Association, DocumentEntry, Folder, Submission, SubmissionSet
-from registry.metadata.urn import Action, Namespace, Status, StoredQueryId
+from registry.metadata.urn import Action, Namespace, ObjectType, Status, StoredQueryId
 
 KINDS = {SubmissionSet: Kind.SUBMISSION_SET, Folder: Kind.FOLDER}
 
@@ -55,11 +55,27 @@ def _element(thing: DocumentEntry | SubmissionSet | Folder | Association) -> str
         )
     elif isinstance(thing, DocumentEntry):
         stored = StoredObject(
-            Kind.DOCUMENT_ENTRY, thing.id, thing.id, 1, "Approved", None, "", thing.mime_type, thing.object_type, body
+            Kind.DOCUMENT_ENTRY,
+            thing.id,
+            _lid(thing),
+            1,
+            "Approved",
+            None,
+            "",
+            thing.mime_type,
+            thing.object_type,
+            body,
         )
     else:
-        stored = StoredObject(KINDS[type(thing)], thing.id, thing.id, 1, "Approved", None, "", "", "", body)
+        stored = StoredObject(KINDS[type(thing)], thing.id, _lid(thing), 1, "Approved", thing.home, "", "", "", body)
+        if isinstance(thing, Folder):
+            stored = stored._replace(last_update_time=thing.last_update_time or "")
     return ebrim_write.element(stored).decode()
+
+
+def _lid(thing: DocumentEntry | SubmissionSet | Folder) -> str:
+    """A new version has the logicalID of what it updates, a first version its own id."""
+    return bare_uuid(thing.logical_id or thing.id)
 
 
 def submit_objects(submission: Submission) -> str:
@@ -73,6 +89,27 @@ def submit_objects(submission: Submission) -> str:
 def register_document_set(submission: Submission) -> bytes:
     """ITI-42."""
     return envelope(Action.REGISTER_DOCUMENT_SET, submit_objects(submission))
+
+
+def register_on_demand(submission: Submission) -> bytes:
+    """ITI-61; the DocumentEntries must be on-demand, see `promised`."""
+    return envelope(Action.REGISTER_ON_DEMAND_DOCUMENT_ENTRY, submit_objects(submission))
+
+
+def promised(submission: Submission) -> Submission:
+    """The submission with on-demand DocumentEntries: nothing in them tells of bytes (ITI TF-2, 3.61.4.1)."""
+    entries = (
+        replace(
+            e,
+            object_type=ObjectType.ON_DEMAND_DOCUMENT,
+            creation_time=None,
+            hash=None,
+            size=None,
+            legal_authenticator=None,
+        )
+        for e in submission.entries
+    )
+    return replace(submission, entries=tuple(entries))
 
 
 def provide_and_register(
@@ -98,8 +135,13 @@ def provided(submission: Submission) -> Submission:
     return replace(submission, entries=entries)
 
 
-def stored_query(query: StoredQueryId, parameters: Sequence[tuple[str, str]], returns: str = "LeafClass") -> bytes:
-    """ITI-18; `parameters` are (slot, value) with the value's quotes and parentheses."""
+def stored_query(
+    query: StoredQueryId,
+    parameters: Sequence[tuple[str, str]],
+    returns: str = "LeafClass",
+    action: Action = Action.REGISTRY_STORED_QUERY,
+) -> bytes:
+    """ITI-18, or another by `action`; `parameters` are (slot, value) with the value's quotes and parentheses."""
     slots = "".join(
         f'<rim:Slot name="{escape(name)}"><rim:ValueList><rim:Value>{escape(value, quote=False)}</rim:Value>'
         f"</rim:ValueList></rim:Slot>"
@@ -110,7 +152,7 @@ def stored_query(query: StoredQueryId, parameters: Sequence[tuple[str, str]], re
         f'<query:ResponseOption returnComposedObjects="true" returnType="{returns}"/>'
         f'<rim:AdhocQuery id="{query}">{slots}</rim:AdhocQuery></query:AdhocQueryRequest>'
     )
-    return envelope(Action.REGISTRY_STORED_QUERY, body)
+    return envelope(action, body)
 
 
 def find_documents(patient_id: str, returns: str = "LeafClass") -> bytes:
@@ -131,3 +173,32 @@ def retrieve_document_set(requests: Sequence[tuple[str, str]]) -> bytes:
     )
     body = f'<xdsb:RetrieveDocumentSetRequest xmlns:xdsb="{Namespace.XDS_B}">{asked}</xdsb:RetrieveDocumentSetRequest>'
     return envelope(Action.RETRIEVE_DOCUMENT_SET, body)
+
+
+def update_document_set(submission: Submission, *, restricted: bool = False) -> bytes:
+    """ITI-57, or ITI-92: new versions have a logical_id, and slots of updates are in their associations' `extra`."""
+    action = Action.RESTRICTED_UPDATE_DOCUMENT_SET if restricted else Action.UPDATE_DOCUMENT_SET
+    return envelope(action, submit_objects(submission))
+
+
+def remove_metadata(ids: Iterable[str]) -> bytes:
+    """ITI-62 of these entryUUIDs."""
+    refs = "".join(f'<rim:ObjectRef id="{escape(id_)}"/>' for id_ in ids)
+    body = (
+        f'<lcm:RemoveObjectsRequest xmlns:lcm="{Namespace.LCM}" xmlns:rim="{Namespace.RIM}"><rim:ObjectRefList>'
+        f"{refs}</rim:ObjectRefList></lcm:RemoveObjectsRequest>"
+    )
+    return envelope(Action.DELETE_DOCUMENT_SET, body)
+
+
+def remove_documents(requests: Sequence[tuple[str, str]]) -> bytes:
+    """ITI-86 of (repositoryUniqueId, documentUniqueId)."""
+    asked = "".join(
+        f"<xdsb:DocumentRequest><xdsb:RepositoryUniqueId>{escape(repository)}</xdsb:RepositoryUniqueId>"
+        f"<xdsb:DocumentUniqueId>{escape(document)}</xdsb:DocumentUniqueId></xdsb:DocumentRequest>"
+        for repository, document in requests
+    )
+    names = f'xmlns:rmd="{Namespace.RMD}" xmlns:xdsb="{Namespace.XDS_B}"'
+    return envelope(
+        Action.REMOVE_DOCUMENTS, f"<rmd:RemoveDocumentsRequest {names}>{asked}</rmd:RemoveDocumentsRequest>"
+    )

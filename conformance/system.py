@@ -4,12 +4,10 @@ from typing import Any
 
 from flask import Flask, Response, jsonify
 
-from profiles.catalog import Fhir, Http, SameDoor, Soap, Transaction
+from profiles.catalog import Fhir, Http, Mllp, SameDoor, Soap, Transaction
 from profiles.house import House
 from profiles.installed import PROFILES
 from profiles.settings import Settings
-
-SERVICES = ("registry", "repository", "imaging")
 
 
 def register(app: Flask, house: House) -> None:
@@ -30,7 +28,9 @@ def description(settings: Settings) -> dict[str, Any]:
             "base": base,
             "fhir": f"{base}/fhir",
             "dicomweb": f"{base}/dicomweb",
-            "soap": {name: {"endpoint": f"{base}/xds/{name}", "wsdl": f"{base}/xds/{name}?wsdl"} for name in SERVICES},
+            "soap": {
+                name: {"endpoint": f"{base}/xds/{name}", "wsdl": f"{base}/xds/{name}?wsdl"} for name in _services()
+            },
             "health": {"live": f"{base}/health/live", "ready": f"{base}/health/ready"},
             "metrics": f"{base}/metrics",
         },
@@ -43,7 +43,7 @@ def description(settings: Settings) -> dict[str, Any]:
         },
         "retrieveLocations": {domain.retrieve_location_uid: f"{base}/dicomweb", **domain.retrieve_locations},
         "dicom": {"aeTitle": settings.ae_title, "address": None, "spoken": False},
-        "mllp": {"address": None, "spoken": False},
+        "mllp": {"address": None if settings.mllp == "off" else settings.mllp, "spoken": True},
         "profiles": [
             {
                 "id": profile.id,
@@ -56,6 +56,11 @@ def description(settings: Settings) -> dict[str, Any]:
             for profile in PROFILES
         ],
     }
+
+
+def _services() -> list[str]:
+    """The SOAP services of the installed transactions."""
+    return sorted({t.face.service for profile in PROFILES for t in profile.transactions if isinstance(t.face, Soap)})
 
 
 def _transaction(transaction: Transaction, base: str) -> dict[str, Any]:
@@ -82,5 +87,7 @@ def _door(transaction: Transaction, base: str) -> dict[str, Any]:
                 "interaction": fhir.interaction,
                 "parameters": searches,
             }
+        case Mllp() as mllp:
+            return {"kind": "mllp", "messages": [f"{mllp.message}^{event}" for event in mllp.events]}
         case SameDoor() as same:
             return {"kind": "same-door", "transaction": same.transaction}

@@ -19,8 +19,9 @@ def addresses(settings: Settings) -> tuple[tuple[str, str], ...]:
         ("XDS repository (SOAP)", f"{base}/xds/repository?wsdl"),
         ("imaging source (SOAP)", f"{base}/xds/imaging?wsdl"),
         ("for who configures a peer", f"{base}/conformance/system"),
+        *((("wire log", f"{base}/trace"),) if settings.trace.enabled else ()),
         ("DICOM", NOT_HERE),
-        ("HL7 v2 MLLP", NOT_HERE),
+        ("HL7 v2 MLLP", "off" if settings.mllp == "off" else f"mllp://{settings.mllp}"),
     )
 
 
@@ -48,7 +49,7 @@ def commands(settings: Settings) -> tuple[str, ...]:
 
 def not_spoken(settings: Settings) -> list[str]:
     """A line of warning for each protocol that is asked for and that this release does not speak."""
-    asked = (("--dicom", "DICOM", settings.dicom), ("--mllp", "HL7 v2 over MLLP", settings.mllp))
+    asked = (("--dicom", "DICOM", settings.dicom),)
     return [
         f"{flag} {address}: this release does not speak {name} yet; going on without it."
         for flag, name, address in asked
@@ -61,6 +62,10 @@ def ready(settings: Settings, part: str, with_demo: bool) -> None:
     console = Console(soft_wrap=True, highlight=False)
     if part == "worker":
         console.print("Ready: the worker is running.")
+        return
+    if part == "mllp":
+        console.print(f"Ready: mllp://{settings.mllp}")
+        console.file.flush()
         return
     table = Table("", "", show_header=False, box=None, padding=(0, 2, 0, 0))
     for name, value in (*addresses(settings), *identities(settings), ("data", str(settings.data.resolve()))):

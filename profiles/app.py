@@ -18,6 +18,8 @@ from profiles.faces.http import response_of
 from profiles.house import House
 from profiles.installed import PROFILES
 from profiles.settings import Settings
+from profiles.trace import capture, pages
+from profiles.trace.ring import Ring
 from registry.metadata.errors import ErrorCode, Rejected
 
 Extra = Callable[[Flask, House], None]
@@ -39,6 +41,10 @@ def create_app(settings: Settings, extras: Iterable[Extra] = ()) -> Flask:
     health.register(app, house)
     for extra in extras:
         extra(app, house)
+    if settings.trace.enabled:
+        ring = Ring.of(settings)
+        pages.register(app, house, ring)
+        capture.install(app, ring, settings.trace.body_bytes)
     app.register_error_handler(Exception, _failed)
     return app
 

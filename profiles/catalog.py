@@ -42,6 +42,15 @@ class Fhir:
 
 
 @dataclass(frozen=True, slots=True)
+class Mllp:
+    """An HL7 v2 message over MLLP, chosen by MSH-9: type and trigger events; `segments` are those that are read."""
+
+    message: str
+    events: tuple[str, ...]
+    segments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SameDoor:
     """A transaction whose wire form is another's: it has no door of its own (RAD-68 is ITI-41)."""
 
@@ -61,7 +70,7 @@ class Transaction:
     name: str
     actor: str
     source: str
-    face: Soap | Http | Fhir | SameDoor
+    face: Soap | Http | Fhir | Mllp | SameDoor
     decode: Callable[..., Any] | None = None
     handle: Callable[..., Any] | None = None
     encode: Callable[..., Any] | None = None

@@ -1,9 +1,10 @@
-"""The command `xdsi`: serve, publish, fsck, bench. What it cannot do it says in words, with exit status 2.
+"""The command `xdsi`: serve, publish, fsck, trace, bench. What it cannot do it says in words, with exit status 2.
 
 Every command loads what it needs when it runs: `xdsi --help` is quick, and `serve` must set the folder of the shared
 counters before the metrics library is imported.
 """
 
+import contextlib
 import importlib.util
 import runpy
 import sys
@@ -28,7 +29,7 @@ STORE_OPTIONS = (
     click.option("--config", type=FILE, help="TOML file of settings."),
 )
 SERVE_OPTIONS = (
-    click.argument("part", type=click.Choice(("all", "web", "worker")), default="all"),
+    click.argument("part", type=click.Choice(("all", "web", "worker", "mllp")), default="all"),
     *STORE_OPTIONS,
     click.option("--web", metavar="HOST:PORT", help="Address of the web server. Default: 127.0.0.1:8080"),
     click.option("--dicom", metavar="HOST:PORT|off", help="Address of the DICOM side."),
@@ -64,6 +65,7 @@ def command_line(extras: Extras, *, bench: str, curve: str) -> click.Group:
     cli.add_command(_serve_command(extras))
     cli.add_command(publish)
     cli.add_command(fsck)
+    cli.add_command(trace)
     return cli
 
 
@@ -104,7 +106,7 @@ def _serve(settings: Settings, part: str, demo: bool, extras: Extras) -> int:
     from profiles import announce, folders
 
     try:
-        if part != "worker":
+        if part in ("all", "web"):
             at_home(settings.web.address)
         for warning in announce.not_spoken(settings):
             click.echo(f"Warning: {warning}", err=True)
@@ -119,16 +121,25 @@ def _serve(settings: Settings, part: str, demo: bool, extras: Extras) -> int:
 @click.command()
 @click.argument("study_uid")
 @click.option("--web", metavar="HOST:PORT", help="Address that the server was started with: the manifest links to it.")
+@click.option(
+    "--on-demand", is_flag=True, help="Register an on-demand entry: the manifest is made when it is asked for."
+)
 @_with(STORE_OPTIONS)
-def publish(study_uid: str, web: str | None, data: Path | None, config: Path | None) -> None:
+def publish(study_uid: str, web: str | None, on_demand: bool, data: Path | None, config: Path | None) -> None:
     """Make and register the manifest of the study STUDY_UID now, without waiting for it to come to rest."""
     from profiles.composition import compose
     from registry.access import Caller
     from registry.metadata.errors import Rejected
 
     house = compose(_used_settings(config, data, web={"address": web} if web else None))
+    caller = Caller(name="xdsi publish", address="", transaction="ITI-61" if on_demand else "RAD-68")
     try:
-        done = house.imaging.publish(study_uid, Caller(name="xdsi publish", address="", transaction="RAD-68"))
+        if on_demand:
+            entry = house.imaging.publish_on_demand(study_uid, caller)
+            word = "stands already" if entry.unchanged else "is registered"
+            click.echo(f"The on-demand entry {entry.unique_id} {word}.")
+            return
+        done = house.imaging.publish(study_uid, caller)
     except Rejected as rejected:
         for finding in rejected.findings:
             click.echo(str(finding), err=True)
@@ -146,6 +157,37 @@ def fsck(repair: bool, grace: float, data: Path | None, config: Path | None) -> 
     from profiles import check
 
     raise SystemExit(check.run(_used_settings(config, data), repair=repair, grace=grace))
+
+
+@click.command()
+@click.argument("exchange", required=False, metavar="[ID]")
+@click.option("--transaction", default="", metavar="ITI-41", help="Only exchanges of this transaction.")
+@click.option("--failed", is_flag=True, help="Only what was refused or failed.")
+@click.option("--follow", is_flag=True, help="Print exchanges as they come, until interrupted.")
+@click.option("-n", "count", default=20, show_default=True, type=click.IntRange(1), help="How many of the newest.")
+@_with(STORE_OPTIONS)
+def trace(
+    exchange: str | None,
+    transaction: str,
+    failed: bool,
+    follow: bool,
+    count: int,
+    data: Path | None,
+    config: Path | None,
+) -> None:
+    """List what was sent and answered lately, or show one exchange, ID, with what was wrong with it."""
+    from profiles.trace import command
+    from profiles.trace.ring import Ring
+
+    ring = Ring.of(_used_settings(config, data))
+    if exchange is not None:
+        if not command.shown(ring, exchange):
+            _stop(f"There is no exchange {exchange}.")
+    elif follow:
+        with contextlib.suppress(KeyboardInterrupt):
+            command.follow(ring, transaction, failed)
+    else:
+        command.listed(ring, transaction, failed, count)
 
 
 def settings_of(config: Path | None, **flags: Any) -> Settings:

@@ -4,13 +4,15 @@ import time
 from collections.abc import Callable
 
 from database.engine import Database
-from profiles.faces import ebrim_write
+from profiles.communities import communities_of
+from profiles.faces import ebrim_read, ebrim_write, fhir
 from profiles.house import House
 from profiles.imaging_fhir.diagnostic_report_body import render_diagnostic_report
 from profiles.imaging_fhir.endpoint import render_endpoint
 from profiles.imaging_fhir.imaging_study_body import render_imaging_study
-from profiles.imaging_fhir.patient import render_patient
-from profiles.mhd.document_reference import render_document_reference
+from profiles.imaging_fhir.patient import render_links, render_patient
+from profiles.mhd.document_reference import related_otherwise, render_document_reference
+from profiles.post_office import OutboxPost, Postman
 from profiles.settings import AffinityDomain, CodeSetting, Settings
 from registry.access import OpenPolicy
 from registry.audit import NoAudit, ReadAudit
@@ -31,6 +33,11 @@ RENDERERS = Renderers(
     diagnostic_report=render_diagnostic_report,
     patient=render_patient,
     endpoint=render_endpoint,
+    patient_links=render_links,
+    ebrim_of=ebrim_write.for_patient,
+    subject_of=fhir.about,
+    slots_of=ebrim_read.slots_of_body,
+    relations_of=related_otherwise,
 )
 WADO = "/dicomweb"
 
@@ -56,7 +63,10 @@ def compose(settings: Settings, now: Callable[[], float] = time.time) -> House:
         now=now,
     )
     registry.describe = imaging.describe
-    return House(settings, registry, repository, imaging)
+    registry.moved = repository.moved
+    repository.on_demand = imaging.on_demand
+    communities = communities_of(settings)
+    return House(settings, registry, repository, imaging, OutboxPost(database, now), policy, audit, communities)
 
 
 def chores(settings: Settings) -> list[tuple[str, Callable[[], bool], float]]:
@@ -64,6 +74,7 @@ def chores(settings: Settings) -> list[tuple[str, Callable[[], bool], float]]:
     house, database = compose(settings), Database(settings.database)
     return [
         ("publish", house.imaging.publisher.work_once, 0.5),
+        ("answers", Postman(house, database).work_once, 0.5),
         ("audit", lambda: drain(settings.data / "audit", database) > 0, 5.0),
     ]
 
@@ -76,6 +87,7 @@ def _domain(settings: Settings) -> Domain:
         # Our own base URL is put in when a resource goes out, since it may change and stored bodies may not.
         locations={**domain.retrieve_locations, domain.retrieve_location_uid: BASE + WADO},
         most_results=settings.limits.leaf_class_results,
+        fed_only=domain.patients == "known",
     )
 
 
@@ -91,6 +103,7 @@ def _source(settings: Settings) -> ImagingSource:
         time_zone=domain.time_zone,
         quiet_seconds=settings.publishing.quiet_seconds,
         automatic=settings.publishing.automatic,
+        persist_on_demand=settings.publishing.persist_on_demand,
     )
 
 

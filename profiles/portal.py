@@ -17,6 +17,8 @@ SERVICES = (
     ("registry", "Document Registry"),
     ("repository", "Document Repository"),
     ("imaging", "Imaging Document Source"),
+    ("gateway", "Responding Gateway"),
+    ("initiating-gateway", "Initiating Gateway"),
 )
 
 

@@ -18,14 +18,14 @@ from gunicorn.app.base import BaseApplication
 from sqlalchemy.exc import OperationalError
 
 from database.migrate import NewerSchema, upgrade
-from profiles import announce, demo, logs, memory, supervisor, worker
+from profiles import announce, demo, logs, memory, mllp, supervisor, worker
 from profiles.addresses import Address, Refused, at_home, listen
 from profiles.app import create_app
 from profiles.settings import Settings
 from profiles.supervisor import Part, Supervisor
 
 Extra = Callable[[Flask, Any], None]
-PARTS = ("all", "web", "worker")
+PARTS = ("all", "web", "worker", "mllp")
 GRACE = 25  # seconds for requests under way when the server is asked to stop
 # Seconds that a thread waits for the interpreter before it asks for it. A unit of work gives it up at each row and
 # takes it again; with Python's 5 ms it would hold the database's writers up for as long as another thread parses.
@@ -76,6 +76,7 @@ def _run_granian(settings: Settings) -> None:
 
     address = Address.parse(settings.web.address)
     os.environ |= {"XDSI_DATA": str(settings.data), "XDSI_WEB__ADDRESS": str(address)}
+    os.environ["XDSI_TRACE__ENABLED"] = str(bool(settings.trace.enabled))
     Granian(
         GRANIAN_TARGET,
         factory=True,
@@ -97,8 +98,12 @@ def serve(settings: Settings, *, part: str = "all", with_demo: bool = False, ext
     Raises:
         Refused: the settings ask for what this release does not do, or the address cannot be had.
     """
-    listener = None
-    if part != "worker":
+    listener, feed = None, None
+    if with_demo and settings.trace.enabled is None:
+        settings = settings.model_copy(update={"trace": settings.trace.model_copy(update={"enabled": True})})
+    if part in ("all", "mllp"):
+        feed, settings = _feed(settings, required=part == "mllp")
+    if part in ("all", "web"):
         _require_server(settings)
         listener = listen(at_home(settings.web.address))
         settings = _with_address(settings, listener)
@@ -107,23 +112,60 @@ def serve(settings: Settings, *, part: str = "all", with_demo: bool = False, ext
     if status := supervisor.run_once(lambda: _prepare(settings, with_demo)):
         return status
     return Supervisor(
-        _parts(settings, part, listener, extras),
+        _parts(settings, part, listener, feed, extras),
         is_ready=lambda: listener is None or _answers(settings),
         announce=lambda: announce.ready(settings, part, with_demo),
-        close=lambda: listener.close() if listener else None,
+        close=lambda: _close(listener, feed),
     ).run()
 
 
-def _parts(settings: Settings, part: str, listener: socket.socket | None, extras: Sequence[Extra]) -> list[Part]:
+def _feed(settings: Settings, *, required: bool) -> tuple[socket.socket | None, Settings]:
+    """The socket of the HL7 v2 side, unless that is off, and the settings with the port that was really given."""
+    address = mllp.address_of(settings)
+    if address is None:
+        if required:
+            raise Refused("where to listen must be said: --mllp HOST:PORT")
+        return None, settings
+    mllp.tls_of(settings)
+    feed = listen(address)
+    bound = Address(address.host, feed.getsockname()[1])
+    return feed, settings.model_copy(update={"mllp": str(bound)})
+
+
+def _close(*listeners: socket.socket | None) -> None:
+    for each in listeners:
+        if each is not None:
+            each.close()
+
+
+def _parts(
+    settings: Settings,
+    part: str,
+    listener: socket.socket | None,
+    feed: socket.socket | None,
+    extras: Sequence[Extra],
+) -> list[Part]:
     parts = []
     if listener is not None:
         with_gunicorn = WebServer(settings, listener, extras).run
         parts.append(
             Part("web", with_gunicorn if settings.web.server == "gunicorn" else lambda: _run_granian(settings))
         )
-    if part != "web":
-        parts.append(Part("worker", lambda: worker.run(settings, listener)))
+    if feed is not None:
+        parts.append(Part("mllp", lambda: _run_mllp(settings, feed, listener)))
+    if part in ("all", "worker"):
+        parts.append(Part("worker", lambda: _run_worker(settings, listener, feed)))
     return parts
+
+
+def _run_mllp(settings: Settings, feed: socket.socket, listener: socket.socket | None) -> None:
+    _close(listener)
+    mllp.run(settings, feed)
+
+
+def _run_worker(settings: Settings, listener: socket.socket | None, feed: socket.socket | None) -> None:
+    _close(feed)
+    worker.run(settings, listener)
 
 
 def _prepare(settings: Settings, with_demo: bool) -> None:

@@ -6,8 +6,9 @@ Unknown keys are an error, so that a misspelt setting is seen before it is misse
 import os
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, FilePath, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -15,6 +16,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from profiles.addresses import Address
+from profiles.document_sharing.codes import CODED
+from profiles.faces.listed import is_listed
 from registry.metadata.datatypes import is_oid
 from registry.metadata.urn import CodingScheme
 
@@ -31,6 +35,10 @@ class CodeSetting(_Section):
     display: str
 
 
+def _lowered(media_types: frozenset[str]) -> frozenset[str]:
+    return frozenset(one.lower() for one in media_types)
+
+
 def _code(code: str, scheme: str, display: str) -> CodeSetting:
     return CodeSetting(code=code, scheme=scheme, display=display)
 
@@ -42,7 +50,10 @@ class AffinityDomain(_Section):
         ("1.2.752.129.2.1.3.1",),
         description="OIDs that may assign patient ids; the first stands in where a DICOM object names none",
     )
-    patients: Literal["open"] = Field("open", description="`open`: a patient is taken as it comes")
+    patients: Literal["open", "known"] = Field(
+        "open",
+        description="`open`: a patient is taken as it comes; `known`: only one that an identity feed told of",
+    )
     home_community_id: str = Field("1.2.752.129.2.9.1", description="OID of this community")
     repository_unique_id: str = Field("1.2.752.129.2.9.2", description="OID of this document repository")
     retrieve_location_uid: str = Field(
@@ -70,6 +81,23 @@ class AffinityDomain(_Section):
         description="typeCodes that make a document an imaging report",
     )
 
+    codes: dict[str, frozenset[str]] = Field(
+        default_factory=dict,
+        description="attribute (classCode, mimeType, ...) -> the only codes it may have, as `code^^scheme` (media types"
+        " for mimeType); an attribute that is not listed takes any",
+    )
+
+    @field_validator("codes")
+    @classmethod
+    def _codes(cls, value: dict[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+        for attribute, accepted in value.items():
+            if attribute not in CODED:
+                raise ValueError(f"{attribute!r} is not one of {', '.join(CODED)}")
+            for code in accepted if attribute != "mimeType" else ():
+                if not all(code.partition("^^")):
+                    raise ValueError(f"{attribute}: {code!r} is not written code^^scheme")
+        return {name: _lowered(accepted) if name == "mimeType" else accepted for name, accepted in value.items()}
+
     @field_validator(
         "home_community_id",
         "repository_unique_id",
@@ -96,6 +124,24 @@ class Web(_Section):
     server: Literal["gunicorn", "granian"] = "gunicorn"
 
 
+class Hl7v2(_Section):
+    """The HL7 v2 side: TLS, limits, and who may speak for whom."""
+
+    certificate: Path | None = Field(None, description="PEM file of the server's certificate chain; none: plain TCP")
+    key: Path | None = Field(None, description="PEM file of its key")
+    client_ca: Path | None = Field(None, description="PEM file of the authorities that peers' certificates come from")
+    message_bytes: int = Field(4 * 2**20, ge=1024, description="largest message")
+    message_seconds: float = Field(30.0, gt=0, description="time from the first byte of a message to its last")
+    idle_seconds: float = Field(600.0, gt=0, description="time without a message after which a connection is closed")
+    connections: int = Field(256, ge=1, description="connections in all")
+    connections_a_peer: int = Field(8, ge=1, description="connections from one address")
+    senders: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="sending facility (MSH-4) -> addresses, and CN=names of certificates, that may speak for it; "
+        "empty: whoever connects may speak for any",
+    )
+
+
 class Limits(_Section):
     """What one request may cost."""
 
@@ -103,6 +149,10 @@ class Limits(_Section):
     document_bytes: int = Field(8 * 2**30, description="largest document or DICOM object")
     request_bytes: int = Field(32 * 2**30, description="largest request in all")
     leaf_class_results: int = Field(10_000, description="largest LeafClass answer of a stored query, in objects")
+    peer_envelope_bytes: int = Field(
+        16 * 2**20, description="largest envelope that another community may answer, without its documents"
+    )
+    peer_answer_bytes: int = Field(4 * 2**30, description="largest answer of another community, documents and all")
     fhir_page: int = Field(200, description="largest page of a FHIR search")
     qido_results: int = Field(1_000, description="largest page of a QIDO-RS search")
 
@@ -112,6 +162,66 @@ class Publishing(_Section):
 
     quiet_seconds: float = Field(60.0, ge=0, description="time without a new instance after which the manifest is made")
     automatic: bool = True
+    persist_on_demand: bool = Field(
+        True, description="keep and register what is assembled for an on-demand entry, so that it can be had again"
+    )
+
+
+class SoapSettings(_Section):
+    """Asynchronous answers (ITI TF-2, V.5)."""
+
+    reply_to: tuple[str, ...] = Field(
+        (),
+        description="http(s) URLs at or below which wsa:ReplyTo and FaultTo may lie; none: answers never go elsewhere",
+    )
+
+    @field_validator("reply_to")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for address in value:
+            if not is_listed(address, [address]):
+                raise ValueError(f"{address!r} is not a plain http(s) URL: no user, query, fragment or escapes")
+        return value
+
+
+class TraceSettings(_Section):
+    """The wire log: stored copies of requests and answers for whoever connects a peer. They hold patient data."""
+
+    enabled: bool | None = Field(None, description="keep copies; when it is not said, only `serve --demo` does")
+    keep: int = Field(1_000, ge=1, le=100_000, description="exchanges kept, the newest")
+    keep_days: float = Field(7.0, gt=0, description="age in days after which a copy goes")
+    keep_bytes: int = Field(256 * 2**20, ge=2**20, description="bytes of all copies together")
+    body_bytes: int = Field(256 * 2**10, ge=0, le=16 * 2**20, description="bytes kept of a request's or answer's text")
+
+
+class CommunitySetting(_Section):
+    """Another community, and how its Responding Gateway is reached (ITI TF-1, 18)."""
+
+    home_community_id: str = Field(description="OID of the community")
+    query_url: str = Field(description="where it takes ITI-38; http only to this machine, for a TLS proxy here")
+    retrieve_url: str = Field(description="where it takes ITI-39")
+    query_seconds: float = Field(10.0, gt=0, le=300, description="longest time of a query")
+    retrieve_seconds: float = Field(60.0, gt=0, le=3600, description="longest time of a retrieve, documents and all")
+    ca_file: FilePath | None = Field(None, description="PEM of who may vouch for it; without: the system's")
+    certificate_file: FilePath | None = Field(None, description="PEM of the certificate that we show it")
+    key_file: FilePath | None = Field(None, description="PEM of that certificate's key, when it is another file")
+
+    @field_validator("home_community_id")
+    @classmethod
+    def _oid(cls, value: str) -> str:
+        if not is_oid(value):
+            raise ValueError(f"{value!r} is not an OID")
+        return value
+
+    @field_validator("query_url", "retrieve_url")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+            raise ValueError(f"{value!r} is not an address: write https://HOST[:PORT]/PATH")
+        if parts.scheme == "http" and not Address(parts.hostname, parts.port or 80).is_loopback:
+            raise ValueError(f"{value!r} would carry patients' data unencrypted to another machine: write https://")
+        return value
 
 
 class Settings(BaseSettings):
@@ -135,7 +245,18 @@ class Settings(BaseSettings):
     affinity_domain: AffinityDomain = AffinityDomain()
     web: Web = Web()
     limits: Limits = Limits()
+    hl7v2: Hl7v2 = Hl7v2()
     publishing: Publishing = Publishing()
+    soap: SoapSettings = SoapSettings()
+    trace: TraceSettings = TraceSettings()
+    communities: tuple[CommunitySetting, ...] = Field((), description="the communities that our gateway asks")
+
+    @model_validator(mode="after")
+    def _communities_differ(self) -> Self:
+        homes = [self.affinity_domain.home_community_id, *(each.home_community_id for each in self.communities)]
+        if len(set(homes)) < len(homes):
+            raise ValueError("communities: two have one home_community_id, or one has that of this community")
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -18,7 +18,8 @@ class Kind(StrEnum):
 class StoredObject(NamedTuple):
     """A registry object as stored: columns that can change, and its ready body. UUIDs are bare, `status` is a word.
 
-    `mime_type` and `object_type` are a DocumentEntry's; `type`, `source` and `target` an Association's.
+    `mime_type` and `object_type` are a DocumentEntry's; `type`, `source` and `target` an Association's;
+    `last_update_time` a Folder's, 14 digits in UTC.
     """
 
     kind: Kind
@@ -34,6 +35,7 @@ class StoredObject(NamedTuple):
     type: str = ""
     source: str = ""
     target: str = ""
+    last_update_time: str = ""
 
 
 class ObjectRef(NamedTuple):
@@ -49,3 +51,8 @@ class Answer:
 
     objects: tuple[StoredObject, ...] = ()
     refs: tuple[ObjectRef, ...] = ()
+
+    @property
+    def ids(self) -> list[str]:
+        """The UUIDs (bare) of what was found, either way."""
+        return [one.id for one in self.objects] or [one.id for one in self.refs]

@@ -1,65 +1,29 @@
 """What a submission may do to what is registered, and what it does (ITI TF-2, 3.42.4.1.3; ITI TF-3, 4.2.2.2).
 
-Pure: `State` is what the registry holds of the objects that a submission names; `problems` judges, `DEPRECATING` tells
-which associations move a status.
+Pure: `registry.state.State` is what the registry holds of the objects that a submission names; `problems` judges,
+`DEPRECATING` tells which associations move a status. What associations may point to is in `registry.ends`.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
 
+from registry import ends
 from registry.metadata.datatypes import Cx
 from registry.metadata.errors import ErrorCode, Finding
-from registry.metadata.identify import bare_uuid, canonical, is_uuid
-from registry.metadata.model import DocumentEntry, Submission
-from registry.metadata.urn import DOCUMENT_RELATIONS, AssociationType
+from registry.metadata.identify import canonical, is_uuid
+from registry.metadata.model import DocumentEntry, Folder, Submission, SubmissionSet
+from registry.metadata.urn import AssociationType
+from registry.state import Registered, State
 
 # These deprecate their target, and what was appended to or transformed from it (ITI TF-2, 3.42.4.1.3.5).
 DEPRECATING = {AssociationType.RPLC, AssociationType.XFRM_RPLC}
 DEPENDENT = {AssociationType.APND, AssociationType.XFRM}
 
 
-class Registered(NamedTuple):
-    """One registered object, as far as a submission's rules ask. `id` is a bare UUID, `status` a word."""
-
-    kind: str
-    id: str
-    patient_id: str
-    status: str
-    unique_id: str | None
-    hash: str | None
-    size: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """The registered objects that a submission names by id or uniqueId."""
-
-    objects: tuple[Registered, ...]
-
-    def by_id(self, urn: str) -> Registered | None:
-        """The object whose entryUUID is `urn`."""
-        bare = bare_uuid(urn)
-        return next((o for o in self.objects if o.id == bare), None)
-
-    def by_unique_id(self, kind: str, unique_id: str | None) -> Iterator[Registered]:
-        """The objects of one kind with this uniqueId."""
-        return (o for o in self.objects if o.kind == kind and o.unique_id == unique_id)
-
-
-def named(submission: Submission) -> tuple[list[str], list[str]]:
-    """The UUIDs (bare) and uniqueIds that a submission names: what `State` must be asked for."""
-    ids = {bare_uuid(o.id) for o in submission.objects() if is_uuid(o.id)}
-    for association in submission.associations:
-        ids |= {bare_uuid(end) for end in (association.source, association.target) if is_uuid(end)}
-    return sorted(ids), sorted({o.unique_id for o in submission.holders() if o.unique_id})
-
-
 def problems(submission: Submission, state: State) -> Iterator[Finding]:
     """Everything that keeps a submission, right by itself, from being registered."""
     yield from _ids(submission, state)
     yield from _duplicates(submission, state)
-    yield from _ends(submission, state)
+    yield from ends.problems(submission, state)
 
 
 def _ids(submission: Submission, state: State) -> Iterator[Finding]:
@@ -74,16 +38,24 @@ def _ids(submission: Submission, state: State) -> Iterator[Finding]:
 
 
 def _duplicates(submission: Submission, state: State) -> Iterator[Finding]:
-    for kind, things in (("set", submission.submission_sets), ("folder", submission.folders)):
-        for thing in things:
-            if thing.unique_id and any(state.by_unique_id(kind, thing.unique_id)):
-                text = f"the uniqueId {thing.unique_id} is registered already"
-                yield Finding(
-                    ErrorCode.XDSDuplicateUniqueIdInRegistry, f"{thing.id}.uniqueId", text, "ITI TF-3, 4.2.4.1"
-                )
+    packages: tuple[SubmissionSet | Folder, ...] = (*submission.submission_sets, *submission.folders)
+    for thing in packages:
+        for kind in _holding(thing.unique_id, state, ("set", "folder", "document")):
+            text = f"the uniqueId {thing.unique_id} is registered already, of a {ends.NAMES[kind]}"
+            source = "ITI TF-3, 4.2.4.1"
+            yield Finding(ErrorCode.XDSDuplicateUniqueIdInRegistry, f"{thing.id}.uniqueId", text, source)
     for entry in submission.entries:
+        for kind in _holding(entry.unique_id, state, ("set", "folder")):
+            # The code for a uniqueId that is registered already is never a document's: one may come again.
+            text = f"the uniqueId {entry.unique_id} is registered already, of a {ends.NAMES[kind]}"
+            yield Finding(ErrorCode.XDSRegistryMetadataError, f"{entry.id}.uniqueId", text, "ITI TF-3, 4.2.3.2.26")
         clashes = (list(_clashes(entry, known)) for known in state.by_unique_id("document", entry.unique_id))
         yield from next(filter(None, clashes), [])
+
+
+def _holding(unique_id: str | None, state: State, kinds: Iterable[str]) -> list[str]:
+    """Which of `kinds` have a registered object with this uniqueId: one object's alone, whatever its kind."""
+    return [kind for kind in kinds if state.by_unique_id(kind, unique_id)]
 
 
 def _clashes(entry: DocumentEntry, known: Registered) -> Iterator[Finding]:
@@ -98,30 +70,7 @@ def _clashes(entry: DocumentEntry, known: Registered) -> Iterator[Finding]:
         yield Finding(ErrorCode.XDSNonIdenticalHash, f"{entry.id}.hash", text, "ITI TF-3, 4.2.3.2.10")
     elif entry.size and known.size and entry.size.lstrip("0") != known.size.lstrip("0"):
         text = f"the uniqueId {entry.unique_id} is registered with another size"
-        yield Finding(ErrorCode.XDSNonIdenticalSize, f"{entry.id}.size", text, "ITI TF-3, 4.2.3.2.24")
-
-
-def _ends(submission: Submission, state: State) -> Iterator[Finding]:
-    """Ends of associations that lie in the registry."""
-    inside = {o.id for o in submission.objects()}
-    patient = canonical(submission.submission_sets[0].patient_id) if submission.submission_sets else None
-    for association in submission.associations:
-        for name, end in (("sourceObject", association.source), ("targetObject", association.target)):
-            if end in inside or not is_uuid(end):
-                continue
-            where, known = f"{association.id}.{name}", state.by_id(end)
-            if known is None:
-                yield Finding(ErrorCode.XDSRegistryMetadataError, where, f"{end} is not registered", "ITI TF-3, 4.2.2")
-            elif patient and known.patient_id != patient:
-                text = f"{end} is another patient's"
-                yield Finding(ErrorCode.XDSPatientIdDoesNotMatch, where, text, "ITI TF-2, 3.42.4.1.3.3.1")
-            elif name == "targetObject" and association.type in DOCUMENT_RELATIONS and known.kind != "document":
-                yield Finding(
-                    ErrorCode.XDSRegistryMetadataError, where, f"{end} is not a DocumentEntry", "ITI TF-3, 4.2.2.2"
-                )
-            elif known.status != "Approved" and name == "targetObject" and association.type in DOCUMENT_RELATIONS:
-                text = f"{end} is deprecated"
-                yield Finding(ErrorCode.XDSRegistryDeprecatedDocumentError, where, text, "ITI TF-2, 3.42.4.1.3.5")
+        yield Finding(ErrorCode.XDSNonIdenticalSize, f"{entry.id}.size", text, "ITI TF-3, 4.2.3.2.21")
 
 
 def unknown_authority(patient_id: str, authorities: Iterable[str]) -> Finding | None:

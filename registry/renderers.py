@@ -13,6 +13,7 @@ from registry.metadata.model import (
     DocumentEntry,
     Folder,
     PatientDetails,
+    Slots,
     StudyDescription,
     SubmissionSet,
 )
@@ -47,7 +48,23 @@ class Renderers:
     diagnostic_report: Callable[[bytes, Sequence[str]], bytes]
     """The DocumentReference body of its document, FHIR ids of the ImagingStudies that it reports on."""
 
-    patient: Callable[[PatientDetails], bytes]
+    patient: Callable[[PatientDetails, bytes | None], bytes]
+    """patient, the body that is to be replaced: what the details do not say at all is kept of it."""
 
     endpoint: Callable[[str, str], bytes]
     """Retrieve Location UID, WADO-RS base URL ("" when unknown)."""
+
+    patient_links: Callable[[bytes, str | None, Sequence[str]], bytes]
+    """A Patient's body with its links instead of those it has: FHIR id of who replaced it, and of whom it replaces."""
+
+    ebrim_of: Callable[[bytes, str], bytes]
+    """An ebRIM body with another patientId (canonical CX text)."""
+
+    subject_of: Callable[[bytes, str, str], bytes]
+    """A FHIR body whose references to one Patient (FHIR id) are to another: from, to."""
+
+    slots_of: Callable[[bytes], Slots]
+    """The Slots of an ebRIM body, as (name, values)."""
+
+    relations_of: Callable[[bytes, Sequence[Related]], bytes]
+    """A DocumentReference's body with these relations instead of those it has."""

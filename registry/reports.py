@@ -4,13 +4,14 @@ One report is one DiagnosticReport through all its versions: a replacement moves
 `amended`. Its body is rendered when first read, since the studies that it reports on may come later.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from database.engine import Unit
+from registry import merges
 from registry.identity import report_id
 from registry.lifecycle import DEPRECATING
 from registry.metadata.model import DocumentEntry, Submission
-from registry.metadata.urn import FormatCode, ReferenceIdType
+from registry.metadata.urn import FormatCode, ObjectType, ReferenceIdType
 from registry.renderers import Renderers
 from registry.store.fragments import decompress
 from registry.store.registration import first
@@ -18,7 +19,7 @@ from registry.store.resource_rows import (
     MOVE_REPORT,
     REPORT_ENTRY,
     REPORT_OF_ENTRY,
-    REPORTS_BY_ID,
+    REPORTS_OF,
     STUDIES_OF_REPORT,
     WITHDRAW_REPORTS,
 )
@@ -27,14 +28,16 @@ from registry.store.tables import DIAGNOSTIC_REPORT, REFERENCE_ID
 REPORT_FORMATS = {FormatCode.PDF_REPORT, FormatCode.TEXT_REPORT, FormatCode.CDA_REPORT}
 STUDY_KINDS = (f"^{ReferenceIdType.STUDY_INSTANCE_UID}", f"^{ReferenceIdType.ACCESSION}")
 DICOM = "application/dicom"
+FINAL, AMENDED = "final", "amended"
 
 
 def is_report(entry: DocumentEntry, report_types: Iterable[str]) -> bool:
     """True for a document that reports on a study: by its format, its type, or the study that it refers to.
 
-    A DICOM object never is one: manifests carry the same types and references.
+    A DICOM object never is one: manifests carry the same types and references. Nor is an on-demand entry: there is
+    no report yet, each of its snapshots will be one.
     """
-    if entry.mime_type.lower() == DICOM:
+    if entry.mime_type.lower() == DICOM or entry.object_type == ObjectType.ON_DEMAND_DOCUMENT:
         return False
     if entry.format_code and entry.format_code.code in REPORT_FORMATS:
         return True
@@ -57,41 +60,45 @@ def register(
 
 
 def _add(unit: Unit, documents: Sequence[DocumentEntry], replaces: Mapping[str, str], now: float) -> None:
+    uids = [str(entry.unique_id) for entry in documents]
+    there = unit.rows(REPORTS_OF, ids=list(map(report_id, uids)), unique_ids=uids)
+    taken = {id_ for id_, _, _ in there}
+    showing = {uid: (id_, status) for id_, status, uid in there}
     fresh = []
-    ids = [report_id(str(entry.unique_id)) for entry in documents]
-    there = {row[0] for row in unit.rows(REPORTS_BY_ID, ids=ids)}
     for entry in documents:
         at = first(entry.service_start_time) or first(entry.creation_time)
         old = replaces.get(entry.id)
-        known = unit.rows(REPORT_OF_ENTRY, entries=[old]) if old else []
-        if known:
-            unit.execute(MOVE_REPORT, b_id=known[0][0], as_status="amended", entry=entry.id, at=at, now=now)
+        replaced = unit.rows(REPORT_OF_ENTRY, entries=[old]) if old else []
+        # The same document registered again is the same report, now seen through its newest entry.
+        again, was = showing.get(str(entry.unique_id), (None, None))
+        if replaced:
+            unit.execute(MOVE_REPORT, b_id=replaced[0][0], as_status=AMENDED, entry=entry.id, at=at, now=now)
+        elif again:
+            status = AMENDED if was == AMENDED else FINAL
+            unit.execute(MOVE_REPORT, b_id=again, as_status=status, entry=entry.id, at=at, now=now)
         else:
-            fresh.append(_row(unit, entry, at, now, there))
-    unit.insert(DIAGNOSTIC_REPORT, [row for row in fresh if row])
-    unit.insert(REFERENCE_ID, [_unique_id_row(entry) for entry in documents])
+            fresh.append(_row(entry, at, now, taken))
+    unit.insert(DIAGNOSTIC_REPORT, fresh)
+    unit.insert(REFERENCE_ID, [unique_id_row(entry) for entry in documents])
 
 
-def _row(unit: Unit, entry: DocumentEntry, at: str | None, now: float, there: set[str]) -> dict[str, object] | None:
+def _row(entry: DocumentEntry, at: str | None, now: float, taken: Container[str]) -> dict[str, object]:
     id_ = report_id(str(entry.unique_id))
-    if id_ in there:
-        # The same document registered again: it is the same report, now seen through its newest entry.
-        unit.execute(MOVE_REPORT, b_id=id_, as_status="final", entry=entry.id, at=at, now=now)
-        return None
     return {
-        "id": id_,
+        # A report that has gone on to a newer document keeps its id; who sends the old one again begins another.
+        "id": report_id(f"{entry.unique_id}|{entry.id}") if id_ in taken else id_,
         "patient_id": entry.patient_id,
         "version": 1,
         "updated": now,
-        "status": "final",
+        "status": FINAL,
         "entry_id": entry.id,
         "effective": at,
         "fhir": None,
     }
 
 
-def _unique_id_row(entry: DocumentEntry) -> dict[str, object]:
-    """So that a report is found by its document's uniqueId, as by an accession number."""
+def unique_id_row(entry: DocumentEntry) -> dict[str, object]:
+    """A report's row of the cross-index: it is found by its document's uniqueId, as by an accession number."""
     return {
         "patient_id": entry.patient_id,
         "kind": ReferenceIdType.UNIQUE_ID.value,
@@ -104,6 +111,6 @@ def _unique_id_row(entry: DocumentEntry) -> dict[str, object]:
 
 def render(unit: Unit, id_: str, renderers: Renderers) -> bytes:
     """The report's body of its document's DocumentReference and the studies that are known now."""
-    body, dictionary = unit.rows(REPORT_ENTRY, id=id_)[0]
-    found = [row[0] for row in unit.rows(STUDIES_OF_REPORT, id=id_)]
+    body, dictionary, patient = unit.rows(REPORT_ENTRY, id=id_)[0]
+    found = [row[0] for row in unit.rows(STUDIES_OF_REPORT, id=id_, patients=list(merges.everyone(unit, (patient,))))]
     return renderers.diagnostic_report(decompress(body, dictionary), found)

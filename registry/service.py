@@ -5,32 +5,33 @@ caller's visibility and is audited before it is returned.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 from database.engine import Database, Unit
-from registry import lifecycle, patients, reports, studies
+from registry import changing, following, identities, lifecycle, merges, patients, reports, studies
 from registry.access import Caller, OpenPolicy
-from registry.answers import Answer
+from registry.answers import Answer, Kind
 from registry.audit import CREATE, EXECUTE, READ, AuditRecord, ReadAudit, audit_write
 from registry.metadata.errors import ErrorCode, Finding, Rejected
 from registry.metadata.identify import canonical, with_uuids
 from registry.metadata.model import PatientDetails, StudyDescription, Submission
 from registry.queries import (
     FindDocuments,
+    FindFolders,
     FindResources,
-    GetAssociations,
-    GetDocuments,
-    GetSubmissionSetAndContents,
     ResourceType,
     ReturnType,
     StoredQuery,
 )
 from registry.renderers import Renderers
 from registry.resources import Found, StoredResource
-from registry.store import documents, registration, resource_rows, resources
+from registry.state import named
+from registry.store import documents, folders, registration, resource_rows, resources, stored_queries
+from registry.store.approved import approved_entry
 from registry.store.fragments import compress
+from registry.store.state import state_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,15 @@ class Domain:
     """What the registry must know of its affinity domain.
 
     `authorities` may assign patient ids; `locations` is Retrieve Location UID -> WADO-RS base URL; `report_types` are
-    the typeCodes of imaging reports; `most_results` caps a LeafClass answer.
+    the typeCodes of imaging reports; `most_results` caps a LeafClass answer. With `fed_only` only patients are known
+    that an identity feed told of.
     """
 
     authorities: tuple[str, ...]
     report_types: frozenset[str] = frozenset()
     locations: Mapping[str, str] = field(default_factory=dict)
     most_results: int = 10_000
+    fed_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,11 @@ class Prepared:
 
 
 class Registry:
-    """The Document Registry actor. `describe(uid, source)` gives the present contents of a held study."""
+    """The Document Registry actor.
+
+    `describe(uid, source)` gives the present contents of a held study; `moved(unit, unique_id, patient_id)` is told of
+    a document that an update gave to another patient.
+    """
 
     def __init__(
         self,
@@ -77,8 +84,10 @@ class Registry:
         self._domain = domain
         self._policy = policy
         self._now = now
+        self._admission = patients.Admission(domain.authorities, domain.fed_only)
         self._patient_of: dict[str, str] = {}
         self.describe: Callable[[str, str], StudyDescription] | None = None
+        self.moved: Callable[[Unit, str, str], None] | None = None
 
     # --- writing ---
 
@@ -112,7 +121,7 @@ class Registry:
             Rejected: with everything that is wrong.
         """
         submission = prepared.submission
-        ids, unique_ids = lifecycle.named(submission)
+        ids, unique_ids = named(submission)
         unit.lock(*ids, *unique_ids, canonical(submission.submission_set.patient_id) or "")
         problems = self._problems(unit, submission)
         if problems:
@@ -123,7 +132,8 @@ class Registry:
         rows = prepared.rows if fhir_id == prepared.fhir_id else self._rows_of(ready, fhir_id, now)
         for table, some in rows:
             unit.insert(table, some)
-        deprecated = registration.deprecate(unit, ready.associations)
+        deprecated = registration.deprecate(unit, ready.associations, now)
+        folders.add(unit, ready, self._renderers, now)
         reports.register(unit, ready, self._domain.report_types, deprecated, now)
         objects = tuple(e.id for e in ready.entries) or (ready.submission_set.id,)
         audit_write(unit, AuditRecord(caller, CREATE, (prepared.patient.patient_id,), objects), now)
@@ -133,9 +143,9 @@ class Registry:
 
     def know_patient(self, unit: Unit, patient: PatientDetails, caller: Caller) -> None:  # noqa: ARG002
         """See `repository.registrar.Registrar`."""
-        wrong = lifecycle.unknown_authority(patient.patient_id, self._domain.authorities)
+        wrong = self.unknown_patients(unit, (patient.patient_id,))
         if wrong:
-            raise Rejected([wrong])
+            raise Rejected(wrong.values())
         patients.take(unit, patient, self._renderers, self._now())
 
     def know_study(
@@ -166,10 +176,66 @@ class Registry:
         studies.know(unit, study, origin, modalities, self._renderers, self._domain.locations, self._now(), manifest_id)
 
     def _problems(self, reader: Database | Unit, submission: Submission) -> list[Finding]:
-        found = list(lifecycle.problems(submission, registration.state_of(reader, submission)))
+        found = list(lifecycle.problems(submission, state_of(reader, submission)))
         patient_id = canonical(submission.submission_sets[0].patient_id) if submission.submission_sets else None
-        unknown = patient_id and lifecycle.unknown_authority(patient_id, self._domain.authorities)
-        return [*found, unknown] if unknown else found
+        return [*found, *self.unknown_patients(reader, (patient_id,) if patient_id else ()).values()]
+
+    # --- updating and removing ---
+
+    def check_update(self, submission: Submission, caller: Caller, *, restricted: bool = False) -> list[Finding]:  # noqa: ARG002
+        """What of the registry's state keeps an update from being made: ITI-57, or ITI-92 when it is `restricted`."""
+        return changing.problems(self._database, submission, self._means(), restricted=restricted)[0]
+
+    def update(self, submission: Submission, caller: Caller, *, restricted: bool = False) -> None:
+        """Do what a metadata update asks: new versions, statuses, associations; all of it or nothing.
+
+        Raises:
+            Rejected: with everything that is wrong.
+        """
+        means = self._means()
+        self._database.transact(lambda unit: changing.update(unit, submission, caller, means, restricted=restricted))
+
+    def remove(self, ids: Sequence[str], caller: Caller) -> None:
+        """Remove the objects with these entryUUIDs and all that was made of them; all or nothing (ITI-62).
+
+        Raises:
+            Rejected: with everything that is wrong.
+        """
+        means = self._means()
+        self._database.transact(lambda unit: changing.remove(unit, ids, caller, means))
+
+    def _means(self) -> changing.Means:
+        report_types = self._domain.report_types
+        return changing.Means(self._renderers, report_types, self._admission, self._now(), self.moved)
+
+    # --- patient identities ---
+
+    def unknown_patients(self, reader: Database | Unit, patient_ids: Iterable[str]) -> dict[str, Finding]:
+        """See `repository.registrar.Registrar`."""
+        return dict(patients.problems(reader, patient_ids, self._admission))
+
+    def survivors(self, reader: Database | Unit, patient_ids: Iterable[str]) -> dict[str, str]:
+        """See `repository.registrar.Registrar`."""
+        return {away.patient_id: away.survivor for away in merges.merged(reader, patient_ids).values()}
+
+    def same_patient(self, value: str, authority: str | None) -> tuple[str, ...]:
+        """See `repository.registrar.Registrar`."""
+        return merges.same_as(self._database, value, authority)
+
+    def every_id(self, patient_ids: Iterable[str]) -> frozenset[str]:
+        """These patient ids (canonical CX texts), and all that are one patient's with any of them."""
+        return frozenset(merges.everyone(self._database, tuple(patient_ids)))
+
+    def identify(self, change: identities.Change, caller: Caller) -> None:
+        """Do what a feed tells of patients (ITI-8, ITI-44): add or revise, merge, unmerge; all of it or nothing.
+
+        Raises:
+            Rejected: XDSUnknownPatientId, an id is of a foreign authority, or is to be merged and no feed told of it;
+                PatientLinkConflict, the merges that stand do not allow this one.
+        """
+        self._database.transact(
+            lambda unit: identities.apply(unit, change, self._admission, self._renderers, caller, self._now())
+        )
 
     # --- stored queries ---
 
@@ -180,51 +246,55 @@ class Registry:
             Rejected: XDSTooManyResults, XDSResultNotSinglePatient.
         """
         visibility = self._policy.visibility(caller)
-        match query:
-            case FindDocuments():
-                most = self._domain.most_results
-                answer = documents.find_documents(self._database, query, returns, visibility, most)
-                if len(answer.objects) > most:
-                    text = f"more than {most} documents match; ask for ObjectRef, or for less"
-                    raise Rejected.because(ErrorCode.XDSTooManyResults, "", text, "ITI TF-2, 3.18.4.1.2.6")
-            case GetDocuments():
-                answer = documents.get_documents(self._database, query, returns, visibility)
-            case GetAssociations():
-                answer = documents.get_associations(self._database, query, returns, visibility)
-            case GetSubmissionSetAndContents():
-                answer = documents.get_submission_set_and_contents(self._database, query, returns, visibility)
+        query, settled = following.widened(self._database, query)
+        most = self._domain.most_results
+        answer = stored_queries.answer(self._database, query, returns, visibility, most)
+        if len(answer.objects) > most:
+            text = f"more than {most} objects match; ask for ObjectRef, or for less"
+            raise Rejected.because(ErrorCode.XDSTooManyResults, "", text, "ITI TF-2, 3.18.4.1.2.6")
+        several = isinstance(query, FindDocuments | FindFolders) and query.several_patients
+        if several and len(answer.refs) > documents.MOST_REFS:
+            text = f"more than {documents.MOST_REFS} objects match; ask for less"
+            raise Rejected.because(ErrorCode.XDSTooManyResults, "", text, "ITI TF-2, 3.51.4.1.3")
+        answer = replace(answer, objects=following.shown(self._database, answer.objects, settled, self._renderers))
         owners = tuple(sorted({o.patient_id for o in answer.objects}))
-        if len(owners) > 1:
-            text = "the answer would hold objects of more than one patient; ask for ObjectRef"
-            raise Rejected.because(ErrorCode.XDSResultNotSinglePatient, "", text, "ITI TF-2, 3.18.4.1.2.3.5")
-        asked = query.patient_id if isinstance(query, FindDocuments) else None
+        if len(owners) > 1 and not several:
+            self._check_single(answer)
         self._audit.keep(
             AuditRecord(
                 caller,
                 EXECUTE,
-                owners or ((asked,) if asked else ()),
+                owners or following.named(query),
                 (type(query).__name__,),
                 count=len(answer.objects) or len(answer.refs),
             )
         )
         return answer
 
+    def _check_single(self, answer: Answer) -> None:
+        """That the answer's objects are one patient's; an association may lead to another's (mother and child)."""
+        if len({o.patient_id for o in answer.objects if o.kind is not Kind.ASSOCIATION}) > 1:
+            text = "the answer would hold objects of more than one patient; ask for ObjectRef"
+            raise Rejected.because(ErrorCode.XDSResultNotSinglePatient, "", text, "ITI TF-2, 3.18.4.1.2.3.7.5")
+
     # --- FHIR ---
 
     def find_document_references(self, query: FindDocuments, caller: Caller) -> Found:
         """A page of DocumentReferences, newest first."""
-        found = resources.find_document_references(self._database, query, self._policy.visibility(caller))
-        self._searched(caller, ResourceType.DOCUMENT_REFERENCE, (query.patient_id,) if query.patient_id else (), found)
-        return found
+        query, settled = following.widened(self._database, query)
+        found, owners = resources.find_document_references(self._database, query, self._policy.visibility(caller))
+        self._searched(caller, ResourceType.DOCUMENT_REFERENCE, following.named(query), found)
+        return self._followed(found, owners, settled)
 
     def search(self, query: FindResources, caller: Caller) -> Found:
         """A page of resources of `query.type`, newest first."""
-        found, stale = resources.find(self._database, query, self._policy.visibility(caller))
-        if stale:
+        query, settled = following.widened(self._database, query)
+        found, owners = resources.find(self._database, query, self._policy.visibility(caller))
+        if not all(item.body for item in found.items):
             items = [item if item.body else self._rendered(item) for item in found.items]
             found = Found(items, found.total, found.next)
         self._searched(caller, query.type, query.patient_ids or (), found)
-        return found
+        return found if query.type in following.ABOUT_NOBODY else self._followed(found, owners, settled)
 
     def read(self, type: ResourceType, id: str, caller: Caller) -> StoredResource:
         """One resource.
@@ -239,7 +309,8 @@ class Registry:
             )
         found, patient = known
         self._audit.keep(AuditRecord(caller, READ, (patient,) if patient else (), (f"{type}/{id}",), count=1))
-        return found if found.body else self._rendered(found)
+        whole = found if found.body else self._rendered(found)
+        return whole if type in following.ABOUT_NOBODY else self._followed(Found([whole], 1), [patient]).items[0]
 
     def patient_ids(self, fhir_id: str) -> tuple[str, ...]:
         """Canonical CX texts of a FHIR Patient; empty when there is none."""
@@ -257,6 +328,14 @@ class Registry:
     def entries(self, ids: Iterable[str], caller: Caller) -> list[documents.EntryFacts]:
         """What it takes to give the documents of entries (bare UUIDs); the giving is what is audited."""
         return documents.facts(self._database, list(ids), self._policy.visibility(caller))
+
+    def approved_entry(self, unique_id: str) -> str | None:
+        """See `repository.registrar.Registrar`."""
+        return approved_entry(self._database, unique_id)
+
+    def _followed(self, found: Found, owners: Iterable[str | None], settled: frozenset[str] = frozenset()) -> Found:
+        items = following.about(self._database, found.items, owners, settled, self._renderers)
+        return Found(items, found.total, found.next)
 
     def _searched(self, caller: Caller, type_: ResourceType, owners: tuple[str, ...], found: Found) -> None:
         self._audit.keep(AuditRecord(caller, EXECUTE, owners, (str(type_),), count=found.total))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from database.engine import Unit
+from registry import merges
 from registry.identity import endpoint_id, study_id
 from registry.metadata.datatypes import Dtm
 from registry.metadata.model import StudyDescription
@@ -88,9 +89,10 @@ def _listed(modalities: tuple[str, ...]) -> str:
 def _index(unit: Unit, id_: str, study: StudyDescription, now: float) -> None:
     """The study's identifiers in the cross-index; new ones make the reports that refer to them stale."""
     known = set(unit.rows(STUDY_REFERENCES, id=id_))
-    if any(row[3] != study.patient_id for row in known):
+    before = {row[3] for row in known}
+    if before - {study.patient_id}:
         # Corrected to another patient: whose reports linked it may do so no longer.
-        unit.execute(TOUCH_REPORTS, study=id_, now=now)
+        unit.execute(TOUCH_REPORTS, study=id_, patients=list(merges.everyone(unit, before)), now=now)
         unit.execute(FORGET_STUDY_REFERENCES, id=id_)
         known = set()
     if study.patient_id is None:
@@ -108,7 +110,7 @@ def _index(unit: Unit, id_: str, study: StudyDescription, now: float) -> None:
             for k, v, a in fresh
         ],
     )
-    unit.execute(TOUCH_REPORTS, study=id_, now=now)
+    unit.execute(TOUCH_REPORTS, study=id_, patients=list(merges.everyone(unit, (study.patient_id,))), now=now)
 
 
 def render(

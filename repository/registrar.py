@@ -1,8 +1,9 @@
 """How the repository reaches a registry: the one in this process, or one reached by ITI-42."""
 
+from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
-from database.engine import Unit
+from database.engine import Database, Unit
 from registry.access import Caller
 from registry.metadata.errors import Finding
 from registry.metadata.model import PatientDetails, StudyDescription, Submission
@@ -26,11 +27,29 @@ class Registrar(Protocol[P]):
             Rejected: with everything that is wrong.
         """
 
+    def approved_entry(self, unique_id: str) -> str | None:
+        """The entryUUID (bare) of the approved DocumentEntry with this uniqueId, in its latest version, or None.
+
+        For the sources behind this repository, which ask about what they registered themselves.
+        """
+
     def know_patient(self, unit: Unit, patient: PatientDetails, caller: Caller) -> None:
-        """Take a patient as it comes (policy `open`), and what is newly said about it.
+        """Take a patient as it comes, and what is newly said about it.
 
         Raises:
-            Rejected: XDSUnknownPatientId, the authority is not one of the affinity domain's.
+            Rejected: XDSUnknownPatientId, nothing may be submitted for the patient: see `unknown_patients`.
+        """
+
+    def unknown_patients(self, reader: Database | Unit, patient_ids: Iterable[str]) -> dict[str, Finding]:
+        """Patient -> why nothing may be submitted for it (XDSUnknownPatientId), of those for whom that is so."""
+
+    def survivors(self, reader: Database | Unit, patient_ids: Iterable[str]) -> dict[str, str]:
+        """Patient id -> the one that it was merged into in the end, of those that were merged away."""
+
+    def same_patient(self, value: str, authority: str | None) -> tuple[str, ...]:
+        """Canonical CX texts of all ids of whoever has this identifier (of any authority for None); empty for none.
+
+        Empty also where there was no merge: then the identifier says all.
         """
 
     def know_study(

@@ -19,7 +19,9 @@ from registry.metadata.errors import ErrorCode, Finding, Rejected
 from registry.metadata.identify import canonical, with_uuids
 from registry.metadata.model import DocumentEntry, StudyDescription, Submission
 from registry.metadata.urn import CodingScheme, FormatCode
+from repository import removal
 from repository.imaging.kos_reader import Manifest, read_manifest
+from repository.on_demand import Assembled, OnDemand
 from repository.registrar import Registrar
 from repository.store import documents
 from repository.store.blobs import BlobStore, Incoming, is_whole
@@ -42,13 +44,19 @@ class DocumentRequest:
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """A document given back. `size` in bytes, `sha1` hexadecimal; `open` gives its bytes."""
+    """A document given back. `size` in bytes, `sha1` hexadecimal; `open` gives its bytes.
+
+    What was assembled for an on-demand entry has a uniqueId of its own, `new_unique_id`; it is kept, and can be asked
+    for by that, where `new_repository_unique_id` says so (ITI TF-2, 3.43.4.2.2).
+    """
 
     request: DocumentRequest
     mime_type: str
     size: int
     sha1: str
     open: Callable[[], BinaryIO]
+    new_repository_unique_id: str | None = None
+    new_unique_id: str | None = None
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes, in pieces."""
@@ -58,7 +66,7 @@ class Retrieved:
 
 
 class Repository:
-    """The Document Repository actor; `repository_unique_id` is its OID."""
+    """The Document Repository actor; `repository_unique_id` is its OID, `on_demand` what assembles documents for it."""
 
     def __init__(
         self,
@@ -77,6 +85,7 @@ class Repository:
         self._policy = policy
         self._now = now
         self.repository_unique_id = repository_unique_id
+        self.on_demand: OnDemand | None = None
 
     def receive(self, chunks: Iterable[bytes]) -> Incoming:
         """A document's bytes, hashed and on disk, not yet kept.
@@ -131,6 +140,7 @@ class Repository:
         def work(unit: Unit) -> None:
             rows = [_row(e, received[e.id], now) for e in filled.entries]
             documents.add(unit, rows)
+            self._check_bytes(rows)
             self._registrar.register(unit, prepared, caller)
             for entry_id, manifest in manifests.items():
                 for study in _studies(manifest, ready):
@@ -146,6 +156,7 @@ class Repository:
         asked = list(requests)
         mine = [r.unique_id for r in asked if r.repository_unique_id == self.repository_unique_id]
         held = documents.find(self._database, mine, self._policy.visibility(caller))
+        made = self._assembled([uid for uid in mine if uid not in held], caller)
         answers: list[Retrieved | Finding] = []
         for request in asked:
             row = held.get(request.unique_id)
@@ -154,6 +165,8 @@ class Repository:
                 answers.append(
                     Finding(ErrorCode.XDSUnknownRepositoryId, request.unique_id, text, "ITI TF-2, 3.43.4.2.3")
                 )
+            elif request.unique_id in made:
+                answers.append(self._made(request, made[request.unique_id]))
             elif row is None:
                 text = "no document has this uniqueId here"
                 answers.append(
@@ -165,9 +178,38 @@ class Repository:
                 answers.append(Finding(ErrorCode.XDSRepositoryError, request.unique_id, text, "ITI TF-2, 3.43.4.2.3"))
             else:
                 answers.append(self._retrieved(request, row))
-        patients = tuple(sorted({r.patient_id for r in held.values() if r.patient_id}))
-        self._audit.keep(AuditRecord(caller, READ, patients, tuple(r.unique_id for r in asked), count=len(held)))
+        given: list[documents.Held | Assembled] = list(held.values())
+        given += [one for one in made.values() if isinstance(one, Assembled)]
+        patients = tuple(sorted({one.patient_id for one in given if one.patient_id}))
+        self._audit.keep(AuditRecord(caller, READ, patients, tuple(r.unique_id for r in asked), count=len(given)))
         return answers
+
+    def remove(self, requests: Iterable[DocumentRequest], caller: Caller) -> None:
+        """Remove documents for good, all or none; the registry is not told (ITI TF-2, 3.86.4.1.3).
+
+        Raises:
+            Rejected: with one finding a document: XDSUnknownRepositoryId, XDSDocumentUniqueIdError; or
+                XDSRemoveDocumentsError, no document can be retrieved any more, but bytes could not be deleted.
+        """
+        asked = [(request.repository_unique_id, request.unique_id) for request in requests]
+        visibility = self._policy.visibility(caller)
+        hashes = self._database.transact(
+            lambda unit: removal.forget(unit, asked, self.repository_unique_id, visibility, caller, self._now())
+        )
+        left = removal.remove_bytes(self._database, self._blobs, hashes)
+        if left:
+            text = f"removed, but the bytes of {len(left)} documents could not be deleted; see `xdsi fsck`"
+            raise Rejected.because(ErrorCode.XDSRemoveDocumentsError, "", text, "ITI TF-2, 3.86.4.1.3")
+
+    def moved(self, unit: Unit, unique_id: str, patient_id: str) -> None:
+        """The registry was told that this document is another patient's."""
+        documents.move(unit, unique_id, patient_id)
+
+    def _check_bytes(self, rows: Iterable[documents.Held]) -> None:
+        """Whether the bytes that were kept are there still: a removal of the same bytes may have come between."""
+        if not all(is_whole(self._blobs, row.sha256, row.size) for row in rows):
+            text = "the same document was being removed; send it again"
+            raise Rejected.because(ErrorCode.XDSRepositoryBusy, "", text, "ITI TF-3, table 4.2.4.1-2")
 
     def document(self, unique_id: str, caller: Caller) -> Retrieved:
         """One document of this repository.
@@ -179,6 +221,15 @@ class Repository:
         if isinstance(found, Finding):
             raise Rejected([found])
         return found
+
+    def _assembled(self, unique_ids: list[str], caller: Caller) -> Mapping[str, Assembled | Finding]:
+        return self.on_demand.assemble(unique_ids, caller) if self.on_demand and unique_ids else {}
+
+    def _made(self, request: DocumentRequest, made: Assembled | Finding) -> Retrieved | Finding:
+        if isinstance(made, Finding):
+            return made
+        where = self.repository_unique_id if made.kept else None
+        return Retrieved(request, made.mime_type, made.size, made.sha1, made.open, where, made.unique_id)
 
     def _retrieved(self, request: DocumentRequest, row: documents.Held) -> Retrieved:
         return Retrieved(request, row.mime_type, row.size, row.sha1, lambda: self._blobs.open(row.sha256))
@@ -193,6 +244,13 @@ class Repository:
             if document not in ids:
                 yield Finding(ErrorCode.XDSMissingDocumentMetadata, document, "its DocumentEntry is missing", ITI_41)
 
+    def _same_patient(self, one: str | None, other: str | None) -> bool:
+        """Whether two patient ids are one patient's: the two may have been merged since a document was kept."""
+        if one == other or not one or not other:
+            return one == other
+        survivors = self._registrar.survivors(self._database, (one, other))
+        return survivors.get(one, one) == survivors.get(other, other)
+
     def _filled(self, submission: Submission, received: Mapping[str, Incoming]) -> tuple[Submission, list[Finding]]:
         """The submission with hash, size and repositoryUniqueId of what was received; given values must agree."""
         wrong: list[Finding] = []
@@ -205,7 +263,7 @@ class Repository:
                 continue
             wrong += _disagreements(entry, document, self.repository_unique_id)
             known = held.get(entry.unique_id or "")
-            if known and known.patient_id != canonical(entry.patient_id):
+            if known and not self._same_patient(known.patient_id, canonical(entry.patient_id)):
                 text = "a document with this uniqueId is kept already, another patient's"
                 source = "ITI TF-2, 3.42.4.1.3.3.1"
                 wrong.append(Finding(ErrorCode.XDSPatientIdDoesNotMatch, f"{entry.id}.patientId", text, source))
@@ -232,10 +290,10 @@ def _disagreements(entry: DocumentEntry, document: Incoming, repository: str) ->
         yield Finding(code, f"{entry.id}.hash", text, "ITI TF-3, 4.2.3.2.10")
     if entry.size and formats.digits(entry.size) is None and int(entry.size) != document.size:
         text = f"is {entry.size}, the document has {document.size} bytes"
-        yield Finding(code, f"{entry.id}.size", text, "ITI TF-3, 4.2.3.2.24")
+        yield Finding(code, f"{entry.id}.size", text, "ITI TF-3, 4.2.3.2.21")
     if entry.repository_unique_id and entry.repository_unique_id != repository:
         text = f"is {entry.repository_unique_id}, this repository is {repository}"
-        yield Finding(code, f"{entry.id}.repositoryUniqueId", text, "ITI TF-3, 4.2.3.2.21")
+        yield Finding(code, f"{entry.id}.repositoryUniqueId", text, "ITI TF-3, 4.2.3.2.18")
 
 
 def _is_manifest_entry(entry: DocumentEntry) -> bool:

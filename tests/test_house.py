@@ -70,8 +70,9 @@ def allowed(path: Path, literal: str) -> list[tuple[str, str]]:
 # --- the installed transactions ---
 
 
-def test_no_two_transactions_share_a_soap_action():
-    actions = Counter(t.face.action for t in TRANSACTIONS if isinstance(t.face, Soap))
+def test_no_two_transactions_of_a_service_share_a_soap_action():
+    """Of two services they may: a consumer asks a registry and an Initiating Gateway the same."""
+    actions = Counter((t.face.service, t.face.action) for t in TRANSACTIONS if isinstance(t.face, Soap))
     twice = [action for action, number in actions.items() if number > 1]
     assert not twice, f"{twice}: make one of the two a SameDoor of the other in its file under profiles/"
 

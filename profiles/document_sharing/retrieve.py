@@ -1,12 +1,20 @@
-"""RetrieveDocumentSetResponse, the answer of ITI-43 and RAD-69 alike (ITI TF-2, 3.43.4.2; RAD TF-2, 4.69.4.2)."""
+"""RetrieveDocumentSetRequest and its answer: what ITI-43, ITI-39 and RAD-69 share.
+
+ITI TF-2, 3.43.4 and 3.39.4; RAD TF-2, 4.69.4.2. RAD-69 has a request of its own and the same answer.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from profiles.faces import ebrim_write, mtom, soap, xml
-from registry.metadata.errors import Finding, Rejected
+from registry.metadata.errors import ErrorCode, Finding, Rejected
 from registry.metadata.urn import Namespace, ResponseStatus
+from repository.service import DocumentRequest, Retrieved
 
+XDS_B = "{" + Namespace.XDS_B + "}"
+REQUEST, RESPONSE = XDS_B + "RetrieveDocumentSetRequest", XDS_B + "RetrieveDocumentSetResponse"
+SOURCE = "ITI TF-2, 3.43.4.1.2"
+MOST_DOCUMENTS = 1000
 HEAD = f'<xdsb:RetrieveDocumentSetResponse xmlns:xdsb="{Namespace.XDS_B}">'.encode()
 END = b"</xdsb:RetrieveDocumentSetResponse>"
 
@@ -15,7 +23,8 @@ END = b"</xdsb:RetrieveDocumentSetResponse>"
 class Document:
     """One document of the answer; the ids are echoed from the request.
 
-    `chunks` gives its bytes, `size` many, when they are sent.
+    `chunks` gives its bytes, `size` many, when they are sent. `new_unique_id` names what was assembled for an
+    on-demand entry, `new_repository_unique_id` where it can be had again (ITI TF-2, 3.43.4.2.2).
     """
 
     repository_unique_id: str
@@ -24,6 +33,50 @@ class Document:
     home: str | None
     chunks: Callable[[], Iterator[bytes]]
     size: int | None = None
+    new_repository_unique_id: str | None = None
+    new_unique_id: str | None = None
+
+
+def requested(body: xml.Element) -> tuple[list[DocumentRequest], list[Finding]]:
+    """The documents that a RetrieveDocumentSetRequest asks for, and what is wrong with it.
+
+    XDSRepositoryError: none or too many are asked for, or a part of a request is missing.
+    """
+    asked: list[DocumentRequest] = []
+    findings: list[Finding] = []
+    elements = list(body.iterchildren(XDS_B + "DocumentRequest"))
+    for number, element in enumerate(elements, 1):
+        parts = {}
+        for name in ("RepositoryUniqueId", "DocumentUniqueId", "HomeCommunityId"):
+            parts[name] = (element.findtext(XDS_B + name) or "").strip()
+        for name in ("RepositoryUniqueId", "DocumentUniqueId"):
+            if not parts[name]:
+                where = f"DocumentRequest[{number}].{name}"
+                findings.append(Finding(ErrorCode.XDSRepositoryError, where, "is required and missing", SOURCE))
+        asked.append(
+            DocumentRequest(parts["RepositoryUniqueId"], parts["DocumentUniqueId"], parts["HomeCommunityId"] or None)
+        )
+    if not elements or len(elements) > MOST_DOCUMENTS:
+        text = f"ask for 1 to {MOST_DOCUMENTS} documents, not {len(elements)}"
+        findings.append(Finding(ErrorCode.XDSRepositoryError, "DocumentRequest", text, SOURCE))
+    return asked, findings
+
+
+def document_of(found: Retrieved | Finding) -> Document | Finding:
+    """What the repository found, as the answer has it."""
+    if isinstance(found, Finding):
+        return found
+    request = found.request
+    return Document(
+        request.repository_unique_id,
+        request.unique_id,
+        found.mime_type,
+        request.home,
+        found.chunks,
+        found.size,
+        found.new_repository_unique_id,
+        found.new_unique_id,
+    )
 
 
 def status(documents: int, findings: Iterable[Finding]) -> ResponseStatus:
@@ -54,13 +107,19 @@ def refuse(rejected: Rejected) -> soap.Answer:
 
 
 def _response(document: Document, include: bytes) -> bytes:
-    home = f"<xdsb:HomeCommunityId>{xml.escaped(document.home)}</xdsb:HomeCommunityId>" if document.home else ""
-    front = (
-        f"<xdsb:DocumentResponse>{home}<xdsb:RepositoryUniqueId>{xml.escaped(document.repository_unique_id)}"
-        f"</xdsb:RepositoryUniqueId><xdsb:DocumentUniqueId>{xml.escaped(document.unique_id)}</xdsb:DocumentUniqueId>"
-        f"<xdsb:mimeType>{xml.escaped(document.mime_type)}</xdsb:mimeType><xdsb:Document>"
+    texts = (
+        ("HomeCommunityId", document.home),
+        ("RepositoryUniqueId", document.repository_unique_id),
+        ("DocumentUniqueId", document.unique_id),
+        ("NewRepositoryUniqueId", document.new_repository_unique_id),
+        ("NewDocumentUniqueId", document.new_unique_id),
+        ("mimeType", document.mime_type),
     )
-    return b"%b%b</xdsb:Document></xdsb:DocumentResponse>" % (front.encode(), include)
+    front = "".join(f"<xdsb:{name}>{xml.escaped(text)}</xdsb:{name}>" for name, text in texts if text is not None)
+    return b"<xdsb:DocumentResponse>%b<xdsb:Document>%b</xdsb:Document></xdsb:DocumentResponse>" % (
+        front.encode(),
+        include,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,145 +1,85 @@
-"""What must hold within one submission, before any registry is asked (ITI TF-3, 4.2.1 and 4.2.2).
+"""What must hold within one submission, before any registry is asked (ITI TF-3, 4.2.1 to 4.2.3).
 
-Rules that need the registry's state (duplicates, replaced entries, patients) are in `registry.lifecycle`.
+The rules by subject: `attributes` (tables of attributes and formats), `objects` (one object), `membership` (HasMember),
+`associations` (relations between documents), `codes` (the affinity domain's value sets). `transactions` says what each
+transaction takes. Rules that need the registry's state (duplicates, replaced entries, patients, versions) are in
+`registry.lifecycle` and `registry.update_rules`.
 """
 
 from collections import Counter
 from collections.abc import Iterator
 
-from profiles.document_sharing import attributes
-from registry.metadata.datatypes import Dtm, uuid_urn
-from registry.metadata.errors import ErrorCode, Finding
-from registry.metadata.identify import canonical
-from registry.metadata.model import Association, DocumentEntry, Submission
-from registry.metadata.rules import Row, check
-from registry.metadata.urn import DOCUMENT_RELATIONS, AssociationType, ObjectType
+from profiles.document_sharing import associations, attributes, membership, objects
+from profiles.document_sharing.contents import Contents
+from profiles.document_sharing.transactions import ON_DEMAND, PROVIDE, REGISTER, RESTRICTED_UPDATE, UPDATE, Rules
+from registry.metadata.errors import Finding
+from registry.metadata.identify import bare_uuid, canonical
+from registry.metadata.model import Association, Folder, Submission, SubmissionSet
+from registry.metadata.rules import check
+
+__all__ = ["ON_DEMAND", "PROVIDE", "REGISTER", "RESTRICTED_UPDATE", "UPDATE", "Rules", "findings"]
 
 MOST_OBJECTS = 10_000  # in one submission; a cap against floods, far above any real one
+GRAPH = "ITI TF-3, 4.2.1.4"
 
 
-def findings(
-    submission: Submission,
-    code: ErrorCode,
-    duplicate: ErrorCode,
-    document_entry: tuple[Row, ...] = attributes.DOCUMENT_ENTRY,
-) -> Iterator[Finding]:
-    """Everything wrong with `submission` by itself.
-
-    `code` is the transaction's metadata error, `duplicate` its code for a uniqueId that occurs twice.
-    """
-    if sum(1 for _ in submission.objects()) > MOST_OBJECTS:
-        yield Finding(code, "", f"a submission may hold at most {MOST_OBJECTS} objects", "local limit")
+def findings(submission: Submission, rules: Rules) -> Iterator[Finding]:
+    """Everything that is wrong with `submission` by itself, for the transaction that `rules` is of."""
+    number = sum(1 for _ in submission.objects())
+    if number > MOST_OBJECTS:
+        text = f"a submission may hold at most {MOST_OBJECTS} objects, {number} were sent"
+        yield Finding(rules.metadata_error, "", text, "limit of this server")
         return
     count = len(submission.submission_sets)
     if count != 1:
-        yield Finding(code, "", f"there must be exactly one SubmissionSet, {count} were sent", "ITI TF-3, 4.2.1.4")
+        text = f"there must be exactly one SubmissionSet, {count} were sent"
+        yield Finding(rules.metadata_error, "", text, GRAPH)
+    yield from _objects(submission, rules)
+    yield from _ids(submission, rules)
+    yield from _unique_ids(submission, rules)
+    contents = Contents.of(submission)
+    yield from associations.findings(contents, rules)
+    if count == 1:
+        yield from _patients(submission, rules)
+        yield from membership.findings(contents, rules)
+
+
+def _objects(submission: Submission, rules: Rules) -> Iterator[Finding]:
+    code, carriers = rules.metadata_error, rules.carriers
     for one in submission.submission_sets:
-        yield from check(one, attributes.SUBMISSION_SET, code)
+        yield from check(one, rules.submission_set, code, carriers=carriers[SubmissionSet])
     for entry in submission.entries:
-        yield from check(entry, document_entry, code)
-        yield from _entry(entry, code)
+        yield from objects.of_entry(entry, rules)
     for folder in submission.folders:
-        yield from check(folder, attributes.FOLDER, code)
+        yield from check(folder, attributes.FOLDER, code, carriers=carriers[Folder])
     for association in submission.associations:
-        yield from check(association, attributes.ASSOCIATION, code)
-        yield from _association(association, submission, code)
-    yield from _common(submission, code, duplicate)
-    yield from _membership(submission, code)
+        yield from check(association, attributes.ASSOCIATION, code, carriers=carriers[Association])
+    for holder in submission.holders():
+        yield from objects.of_holder(holder, rules)
+    for thing in submission.objects():
+        yield from objects.of_any(thing, rules)
 
 
-def _entry(entry: DocumentEntry, code: ErrorCode) -> Iterator[Finding]:
-    if entry.object_type not in (ObjectType.STABLE_DOCUMENT, ObjectType.ON_DEMAND_DOCUMENT):
-        yield Finding(
-            code, f"{entry.id}.objectType", "must be the stable or the on-demand document type", "ITI TF-3, 4.2.5.1"
-        )
-    elif entry.object_type == ObjectType.ON_DEMAND_DOCUMENT:
-        yield Finding(
-            code, f"{entry.id}.objectType", "an on-demand entry is registered by ITI-61", "ITI TF-2, 3.61.4.1"
-        )
-    if _reversed(entry.service_start_time, entry.service_stop_time):
-        yield Finding(code, f"{entry.id}.serviceStopTime", "is before serviceStartTime", "ITI TF-3, 4.2.3.2.23")
-
-
-def _reversed(start: str | None, stop: str | None) -> bool:
-    try:
-        return bool(start and stop) and Dtm.parse(start or "").first > Dtm.parse(stop or "").last
-    except ValueError:
-        return False
-
-
-def _common(submission: Submission, code: ErrorCode, duplicate: ErrorCode) -> Iterator[Finding]:
-    ids = Counter((uuid_urn(o.id) or o.id) for o in submission.objects() if o.id)
-    for id_, times in ids.items():
+def _ids(submission: Submission, rules: Rules) -> Iterator[Finding]:
+    """All ids of a message are different, associations' included; a UUID in upper case is the same UUID."""
+    ids = Counter(bare_uuid(o.id) for o in submission.objects() if o.id)
+    for thing in submission.objects():
+        times = ids.pop(bare_uuid(thing.id), 0)
         if times > 1:
-            yield Finding(code, id_, f"{times} objects have this id", "ITI TF-3, 4.2.1.4")
-    uids = Counter(o.unique_id for o in submission.holders() if o.unique_id)
-    for uid, times in uids.items():
+            yield Finding(rules.metadata_error, thing.id, f"{times} objects have this id", GRAPH)
+
+
+def _unique_ids(submission: Submission, rules: Rules) -> Iterator[Finding]:
+    for uid, times in Counter(o.unique_id for o in submission.holders() if o.unique_id).items():
         if times > 1:
-            yield Finding(duplicate, uid, f"{times} objects have this uniqueId", "ITI TF-3, 4.2.4.1")
-    for one in submission.holders():
-        if one.limited_metadata:
-            yield Finding(code, one.id, "limited metadata is not allowed in XDS", "ITI TF-3, 4.2.3.2.15")
-        if one.status and not one.status.endswith(":Approved"):
-            yield Finding(
-                code, f"{one.id}.availabilityStatus", "must be Approved when it is sent", "ITI TF-3, 4.2.3.2.2"
-            )
-    if len(submission.submission_sets) == 1:
-        patient = canonical(submission.submission_set.patient_id)
-        for thing in submission.holders():
-            if patient and canonical(thing.patient_id) not in (patient, None):
-                yield Finding(
-                    ErrorCode.XDSPatientIdDoesNotMatch,
-                    f"{thing.id}.patientId",
-                    "is not the SubmissionSet's patient",
-                    "ITI TF-2, 3.42.4.1.3.3.1",
-                )
+            text = f"{times} objects of this submission have this uniqueId"
+            yield Finding(rules.duplicate, uid, text, "ITI TF-3, 4.2.4.1")
 
 
-def _association(association: Association, submission: Submission, code: ErrorCode) -> Iterator[Finding]:
-    where = association.id
-    if association.type and association.type not in set(AssociationType):
-        yield Finding(code, f"{where}.associationType", f"{association.type!r} is not known", "ITI TF-3, 4.2.2")
-        return
-    if association.type in (AssociationType.UPDATE_AVAILABILITY_STATUS, AssociationType.SUBMIT_ASSOCIATION):
-        yield Finding(code, f"{where}.associationType", "belongs to Metadata Update, ITI-57", "ITI TF-2, 3.57.4.1.3")
-    if association.source and association.source == association.target:
-        yield Finding(code, where, "source and target are the same object", "ITI TF-3, 4.2.2")
-    inside = {o.id for o in submission.objects()}
-    for name, end in (("sourceObject", association.source), ("targetObject", association.target)):
-        if end and end not in inside and uuid_urn(end) is None:
-            yield Finding(
-                code, f"{where}.{name}", f"{end!r} is neither in the submission nor a UUID", "ITI TF-3, 4.2.2"
-            )
-    if association.type in DOCUMENT_RELATIONS:
-        if association.source not in {e.id for e in submission.entries}:
-            yield Finding(
-                code, f"{where}.sourceObject", "must be a DocumentEntry of this submission", "ITI TF-3, 4.2.2.2"
-            )
-        if association.target in inside:
-            yield Finding(code, f"{where}.targetObject", "must be registered already", "ITI TF-3, 4.2.2.2")
-
-
-def _membership(submission: Submission, code: ErrorCode) -> Iterator[Finding]:
-    """Every DocumentEntry and Folder is linked to the SubmissionSet by exactly one HasMember (ITI TF-3, 4.2.1.4)."""
-    if len(submission.submission_sets) != 1:
-        return
-    owner = submission.submission_set.id
-    members = [a for a in submission.associations if a.type == AssociationType.HAS_MEMBER and a.source == owner]
-    linked = Counter(a.target for a in members)
-    entries = {e.id for e in submission.entries}
+def _patients(submission: Submission, rules: Rules) -> Iterator[Finding]:
+    """All that is submitted is of one patient (ITI TF-2, 3.42.4.1.3.3.1)."""
+    patient = canonical(submission.submission_set.patient_id)
     for thing in submission.holders():
-        if thing is not submission.submission_set and linked[thing.id] != 1:
-            text = f"needs exactly one HasMember from the SubmissionSet, {linked[thing.id]} were sent"
-            yield Finding(code, thing.id, text, "ITI TF-3, 4.2.1.4")
-    for member in members:
-        where = f"{member.id}.SubmissionSetStatus"
-        wanted = "Original" if member.target in entries else "Reference"
-        known = entries | {f.id for f in submission.folders} | {a.id for a in submission.associations}
-        if member.target in entries and member.submission_set_status is None:
-            yield Finding(code, where, "is required: Original or Reference", "ITI TF-3, 4.2.2.2.1")
-        elif member.submission_set_status not in (None, "Original", "Reference"):
-            yield Finding(code, where, "must be Original or Reference", "ITI TF-3, 4.2.2.2.1")
-        elif member.submission_set_status == "Original" and member.target not in known:
-            yield Finding(code, where, "is Original, but the target is not in this submission", "ITI TF-3, 4.2.2.2.1")
-        elif member.submission_set_status == "Reference" and wanted == "Original":
-            yield Finding(code, where, "is Reference, but the target is in this submission", "ITI TF-3, 4.2.2.2.1")
+        if patient and canonical(thing.patient_id) not in (patient, None):
+            text = "is not the SubmissionSet's patient"
+            yield Finding(rules.other_patient, f"{thing.id}.patientId", text, "ITI TF-2, 3.42.4.1.3.3.1")

@@ -1,9 +1,10 @@
 """ebRIM 3.0 out: an object's ready body when it is registered, and the element around it when it is sent.
 
-ITI TF-3, 4.2.3 and 4.2.5. A body is everything inside the element; logicalID, version, status and home are printed
-around it, since they change (`registry.renderers`).
+ITI TF-3, 4.2.3 and 4.2.5. A body is everything inside the element; logicalID, version, status, home and a Folder's
+lastUpdateTime are printed around it, since they change (`registry.renderers`).
 """
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -20,12 +21,19 @@ from registry.answers import Kind, ObjectRef, StoredObject
 from registry.metadata.errors import Finding
 from registry.metadata.identify import fresh_uuid
 from registry.metadata.model import Association, Author, Code, DocumentEntry, Folder, SubmissionSet
-from registry.metadata.urn import Namespace, ObjectType, Severity, Status
+from registry.metadata.urn import IdentificationScheme, Namespace, ObjectType, Severity, Status
 from registry.renderers import VERSION
 
 STATUS = {status.name.title(): status.value for status in Status}
 SHAPES = {DocumentEntry: DOCUMENT_ENTRY, SubmissionSet: SUBMISSION_SET, Folder: FOLDER, Association: ASSOCIATION}
+_PATIENT_SCHEMES = (
+    IdentificationScheme.DOCUMENT_PATIENT_ID,
+    IdentificationScheme.SUBMISSION_SET_PATIENT_ID,
+    IdentificationScheme.FOLDER_PATIENT_ID,
+)
+_PATIENT_ID = re.compile(rf'(identificationScheme="(?:{"|".join(_PATIENT_SCHEMES)})" value=")[^"]*'.encode())
 NODES = {SubmissionSet: ObjectType.SUBMISSION_SET, Folder: ObjectType.FOLDER}
+LAST_UPDATE_TIME = "lastUpdateTime"
 
 
 def body(thing: DocumentEntry | SubmissionSet | Folder | Association) -> bytes:
@@ -35,7 +43,7 @@ def body(thing: DocumentEntry | SubmissionSet | Folder | Association) -> bytes:
     parts: list[str] = []
     for name, (attribute, card) in shape.slots.items():
         value = getattr(thing, attribute)
-        if value:
+        if value and name != LAST_UPDATE_TIME:
             parts.append(_slot(name, value if card is Card.MANY else (value,)))
     parts.extend(_slot(name, values) for name, values in thing.extra)
     if not isinstance(thing, Association):
@@ -72,7 +80,14 @@ def element(thing: StoredObject) -> bytes:
         )
         return b"%b%b</rim:Association>" % (head.encode(), inside)
     head = f'<rim:RegistryPackage {common} objectType="{ObjectType.REGISTRY_PACKAGE}">'
-    return b"%b%b</rim:RegistryPackage>" % (head.encode(), inside)
+    time = _slot(LAST_UPDATE_TIME, (thing.last_update_time,)) if thing.last_update_time else ""
+    return b"%b%b%b</rim:RegistryPackage>" % (head.encode(), time.encode(), inside)
+
+
+def for_patient(inside: bytes, patient_id: str) -> bytes:
+    """The inside of an element, with another patientId (canonical CX text) than it was registered with."""
+    value = xml.escaped(patient_id).encode()
+    return _PATIENT_ID.sub(lambda found: b"%b%b" % (found[1], value), inside)
 
 
 @lru_cache(maxsize=256)
@@ -134,8 +149,9 @@ def _code(scheme: str, owner: str, code: Code) -> str:
 
 
 def _author(scheme: str, owner: str, author: Author) -> str:
-    slots = ((name, getattr(author, field)) for name, field in AUTHOR_SLOTS.items())
-    return _classification(scheme, owner, "", "".join(_slot(name, values) for name, values in slots if values))
+    slots = [(name, getattr(author, field)) for name, (field, _) in AUTHOR_SLOTS.items()]
+    inside = "".join(_slot(name, values) for name, values in slots if values)
+    return _classification(scheme, owner, "", inside + "".join(_slot(name, values) for name, values in author.extra))
 
 
 def _identifier(scheme: str, owner: str, value: str, name: str) -> str:

@@ -105,6 +105,11 @@ def resource(stored: StoredResource, base_url: str) -> bytes:
     return (head(start, stored, end).encode() + stored.body[1:]).replace(BASE_IN_JSON, base_url.encode())
 
 
+def about(body: bytes, patient: str, other: str) -> bytes:
+    """A stored body whose references to one Patient (FHIR id) are to another; both as the renderers write them."""
+    return body.replace(b'"Patient/%b"' % patient.encode(), b'"Patient/%b"' % other.encode())
+
+
 def frame(type: ResourceType) -> tuple[str, str]:
     """A resource's JSON up to its id, and from its status on to where the body goes on; a Patient has no status."""
     return f'{{"resourceType":"{type}","id":"', "" if type is ResourceType.PATIENT else '"status":"%s",'

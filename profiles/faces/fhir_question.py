@@ -150,9 +150,9 @@ class Question:
                     left = left.both(ors[0])
         return left
 
-    def updated(self, *names: str) -> tuple[float | None, float | None]:
-        """`updated_from` and `updated_to` of a query, from _lastUpdated and what else means the same."""
-        return self.interval("_lastUpdated", *names).seconds
+    def updated(self) -> tuple[float | None, float | None]:
+        """`updated_from` and `updated_to` of a query, from _lastUpdated."""
+        return self.interval("_lastUpdated").seconds
 
     def ids(self) -> tuple[str, ...]:
         """The logical ids that _id names."""

@@ -1,6 +1,6 @@
 """A FHIR search that was read: the question, what is asked about the answer, and the address that asks it again."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 from urllib.parse import urlencode
@@ -51,7 +51,11 @@ class Search(Generic[Q]):
     patients: tuple[tuple[str, ...], ...] = ()
 
     def patient_ids(
-        self, named: tuple[str, ...] | None, base_url: str, identities: Callable[[str], Iterable[str]]
+        self,
+        named: tuple[str, ...] | None,
+        base_url: str,
+        identities: Callable[[str], Iterable[str]],
+        every_id: Callable[[Iterable[str]], Collection[str]] = frozenset,
     ) -> tuple[str, ...] | None:
         """Canonical CX texts that are left of `named` (None: all) by the references; empty when nobody is.
 
@@ -59,10 +63,17 @@ class Search(Generic[Q]):
             named: whom the search names by identifier.
             base_url: this server's address.
             identities: the CX texts of a FHIR Patient's id.
+            every_id: CX texts, and all that are of the same patients: who is named twice may be so by another id.
         """
         left = named
         for references in self.patients:
             ids = (values.own_id(one, "Patient", base_url + ROOT) for one in references)
             found = {identity for id in ids if id for identity in identities(id)}
-            left = tuple(sorted(found)) if left is None else tuple(p for p in left if p in found)
+            if left is None:
+                left = tuple(sorted(found))
+            elif found:
+                same = every_id(found)
+                left = tuple(p for p in left if p in same)
+            else:
+                left = ()
         return left

@@ -7,7 +7,7 @@ met in the field are accepted: no `start`, percent-encoded `cid:` addresses, par
 import base64
 import binascii
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 from urllib.parse import quote, unquote
@@ -25,6 +25,8 @@ The parser stops a single text at 10 MB of base64, which a document of 7.5 MB fi
 
 _SOAP12: Final = "application/soap+xml"
 _XOP: Final = "application/xop+xml"
+_SOAP11: Final = "text/xml"
+_OLD_ENVELOPE = xml.tag(Namespace.SOAP_1_1, "Envelope")
 _ROOT_TYPES = frozenset({_SOAP12, _XOP})
 _CHARSETS = frozenset({"utf-8", "utf8", "utf-16", "us-ascii"})
 _INCLUDE = xml.tag(Namespace.XOP, "Include")
@@ -70,15 +72,20 @@ def read_message(
 
     `receive` takes each attachment's content and gives a handle. `discard` is called for the handle of every attachment
     that the envelope does not name, and for every handle when anything fails, so that a refused message leaves nothing.
-    `limit` is the bytes of the envelope.
+    `limit` is the bytes of the envelope. A SOAP 1.1 envelope in its own media type is read too, so that its sender can
+    be told in its own terms that another version is spoken here.
 
     Raises Rejected: UnsupportedMediaType, TooLarge or InvalidRequest, and whatever `read` and `receive` raise.
     """
     mime, given = parameters(content_type)
+    if mime == _SOAP11:
+        return Message(_old_envelope(read, limit), {}, packaged=False)
     if mime == _SOAP12:
         _check_charset(given)
         root = xml.parse(_joined(iter(lambda: read(BLOCK), b""), limit), limit=limit, what="envelope")
-        _named(_references(root), {})
+        if _references(root):
+            text = f"The envelope came alone; send MTOM, multipart/related of type {_XOP}, with the documents beside it"
+            raise _invalid("xop:Include", text, "ITI TF-2, V.3.6; XOP 1.0, 2.1")
         return Message(root, {}, packaged=False)
     if given.get("type", _XOP).lower() not in _ROOT_TYPES:
         raise _wrong_type(f'The type of the package is {given["type"][:100]}; send type="{_XOP}"')
@@ -204,6 +211,14 @@ def _envelope(part: Part, limit: int) -> xml.Element:
         raise _wrong_type(f"The root part is {mime[:100]}; send {_XOP}")
     _check_charset(given)
     return xml.parse(_joined(part.chunks, limit), limit=limit, what="envelope")
+
+
+def _old_envelope(read: Read, limit: int) -> xml.Element:
+    with suppress(Rejected):
+        root = xml.parse(_joined(iter(lambda: read(BLOCK), b""), limit), limit=limit, what="envelope")
+        if root.tag == _OLD_ENVELOPE:
+            return root
+    raise _wrong_type(f"The message is {_SOAP11}; send {_SOAP12}, or {_XOP} in multipart/related")
 
 
 def _joined(chunks: Iterable[bytes], limit: int) -> bytes:

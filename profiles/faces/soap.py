@@ -1,19 +1,22 @@
 """SOAP 1.2 with WS-Addressing: envelopes in, envelopes and faults out (ITI TF-2, Appendix V).
 
 An operation is chosen by wsa:Action; the body must be that action's, and an action that HTTP names must be the same.
-Answers go back on the same connection only.
+Answers go back on the same connection, but for what `soap_async` allows.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import structlog
+from lxml import etree
 
-from profiles.faces import mtom, xml
+from profiles.faces import mtom, soap_faults, xml
 from profiles.faces.mtom import Attachment, Message
 from profiles.faces.multipart import parameters
 from profiles.faces.reply import Reply
+from profiles.faces.soap_faults import Fault as Fault
 from registry.metadata.errors import Rejected
 from registry.metadata.identify import fresh_uuid
 from registry.metadata.urn import Namespace
@@ -22,35 +25,40 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 ENVELOPE, HEADER, BODY = (xml.tag(Namespace.SOAP, name) for name in ("Envelope", "Header", "Body"))
+OLD_ENVELOPE = xml.tag(Namespace.SOAP_1_1, "Envelope")
 MUST_UNDERSTAND = xml.tag(Namespace.SOAP, "mustUnderstand")
 ROLE = xml.tag(Namespace.SOAP, "role")
 ADDRESSING = "{" + Namespace.ADDRESSING + "}"
 ANONYMOUS = f"{Namespace.ADDRESSING}/anonymous"
-REPLIES = (ADDRESSING + "ReplyTo", ADDRESSING + "FaultTo")
-ADDRESS = ADDRESSING + "Address"
 NO_OTHER_CONNECTION = (ANONYMOUS, f"{Namespace.ADDRESSING}/none")
-FAULT_ACTION = f"{Namespace.ADDRESSING}/fault"
+ONCE = ("Action", "MessageID", "To", "From", "ReplyTo", "FaultTo")
 SECURITY = xml.tag(Namespace.SECURITY, "Security")
 OWN_ROLES = (None, "", f"{Namespace.SOAP}/role/ultimateReceiver", f"{Namespace.SOAP}/role/next")
 SOAP_TYPE = "application/soap+xml; charset=UTF-8"
+LONGEST_PARAMETERS = 4096  # bytes of an endpoint's reference parameters
 
 
-class Fault(Exception):
-    """A message that cannot be dispatched at all: `code` is Sender, Receiver, MustUnderstand or VersionMismatch."""
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An address that a sender wants to be answered at, and the header blocks that must come with the answer."""
 
-    def __init__(self, code: str, reason: str, status: int = 400, subcode: str = "") -> None:
-        super().__init__(reason)
-        self.code, self.reason, self.status, self.subcode = code, reason, status, subcode
+    address: str
+    parameters: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Request(Generic[T]):
-    """A dispatchable message: its action, its id, the one element of its body, and its attachments."""
+    """A dispatchable message: its action, its id, the one element of its body, and its attachments.
+
+    `reply_to` and `fault_to` are None where the answer goes back on the connection.
+    """
 
     action: str
     message_id: str
     body: xml.Element
     message: Message[T]
+    reply_to: Endpoint | None = None
+    fault_to: Endpoint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +74,30 @@ def open_envelope(message: Message[T], content_type: str, soap_action: str = "")
 
     Raises:
         Fault: not SOAP 1.2, no or several actions, actions that disagree, a header that must be understood and is not,
-            an answer wanted elsewhere, no or several body elements.
+            no or several body elements.
     """
-    root = message.root
+    headers, content = _parts(message.root)
+    tags = Counter(e.tag for e in headers)
+    for name in ONCE:
+        if tags[ADDRESSING + name] > 1:
+            raise soap_faults.wrong_header(name, f"there are {tags[ADDRESSING + name]} wsa:{name} headers, send one")
+    action = _action(headers, content_type, soap_action)
+    _check_understood(headers)
+    missing = [name for name in ("MessageID", "To") if not _single(headers, name)]
+    if missing:
+        # ITI TF-2, V.3.2 wants them; the answer can be given without.
+        log.info("addressing headers are missing", missing=missing)
+    asked = Request(action, _single(headers, "MessageID"), content, message)
+    found = {name: _endpoint(headers, name) for name in ("ReplyTo", "FaultTo")}
+    return replace(asked, reply_to=found["ReplyTo"], fault_to=found["FaultTo"]) if any(found.values()) else asked
+
+
+def _parts(root: xml.Element) -> tuple[list[xml.Element], xml.Element]:
+    """The header blocks and the one element of the body."""
     if root.tag != ENVELOPE:
         if str(root.tag).endswith("}Envelope"):
-            raise Fault("VersionMismatch", "the envelope is not SOAP 1.2's", 500)
+            text = f"the envelope must be SOAP 1.2's, of the namespace {Namespace.SOAP} (ITI TF-2, V.3.2)"
+            raise Fault("VersionMismatch", text, old=root.tag == OLD_ENVELOPE)
         raise Fault("Sender", "the message is not a SOAP 1.2 envelope (ITI TF-2, V.3)")
     headers: list[xml.Element] = []
     bodies: list[xml.Element] = []
@@ -85,36 +111,31 @@ def open_envelope(message: Message[T], content_type: str, soap_action: str = "")
     content = [e for e in bodies[0] if isinstance(e.tag, str)]
     if len(content) != 1:
         raise Fault("Sender", f"the Body must hold one element, {len(content)} were sent")
-    action = _action(headers, content_type, soap_action)
-    _check_headers(headers)
-    return Request(action, _single(headers, "MessageID") or "", content[0], message)
+    return headers, content[0]
 
 
 def _action(headers: list[xml.Element], content_type: str, soap_action: str) -> str:
-    actions = [(e.text or "").strip() for e in headers if e.tag == ADDRESSING + "Action"]
-    if len(actions) > 1:
-        raise Fault("Sender", "there are two wsa:Action headers", subcode="InvalidAddressingHeader")
+    action = _single(headers, "Action")
+    if not action:
+        text = "the wsa:Action header is missing (ITI TF-2, V.3.2)"
+        raise soap_faults.wrong_header("Action", text, "MessageAddressingHeaderRequired")
     by_http = (parameters(content_type)[1].get("action") or soap_action).strip('" ')
-    if not actions or not actions[0]:
-        raise Fault(
-            "Sender", "the wsa:Action header is missing (ITI TF-2, V.3.2)", subcode="MessageAddressingHeaderRequired"
-        )
-    if by_http and by_http != actions[0]:
-        text = f"wsa:Action is {actions[0]}, the HTTP action is {by_http}"
-        raise Fault("Sender", text, subcode="ActionMismatch")
-    return actions[0]
+    if by_http and by_http != action:
+        text = f"wsa:Action is {action}, the HTTP action is {by_http}"
+        raise soap_faults.wrong_header("Action", text, "ActionMismatch")
+    return action
 
 
-def _check_headers(headers: list[xml.Element]) -> None:
-    for header in headers:
-        tag = str(header.tag)
-        if tag in REPLIES:
-            address = (header.findtext(ADDRESS) or ANONYMOUS).strip()
-            if address not in NO_OTHER_CONNECTION:
-                text = f"{tag.removeprefix(ADDRESSING)} must be anonymous: answers go back on the same connection"
-                raise Fault("Sender", text, subcode="OnlyAnonymousAddressSupported")
-        elif not tag.startswith(ADDRESSING) and tag != SECURITY and _must_be_understood(header):
-            raise Fault("MustUnderstand", f"the header {tag} is not understood", 500)
+def _check_understood(headers: list[xml.Element]) -> None:
+    """Refuse what must be understood and is not, all of it at once."""
+    unknown = [
+        str(header.tag)
+        for header in headers
+        if not str(header.tag).startswith(ADDRESSING) and header.tag != SECURITY and _must_be_understood(header)
+    ]
+    if unknown:
+        named = ", ".join(unknown)
+        raise Fault("MustUnderstand", f"these headers are not understood: {named}", not_understood=unknown)
 
 
 def _must_be_understood(header: xml.Element) -> bool:
@@ -122,8 +143,28 @@ def _must_be_understood(header: xml.Element) -> bool:
     return header.get(MUST_UNDERSTAND, "").strip() in ("1", "true") and header.get(ROLE) in OWN_ROLES
 
 
-def _single(headers: list[xml.Element], name: str) -> str | None:
-    return next(((e.text or "").strip() for e in headers if e.tag == ADDRESSING + name), None)
+def _single(headers: list[xml.Element], name: str) -> str:
+    return next(((e.text or "").strip() for e in headers if e.tag == ADDRESSING + name), "")
+
+
+def _endpoint(headers: list[xml.Element], name: str) -> Endpoint | None:
+    """Where else than on the connection the sender wants its answer."""
+    header = next((e for e in headers if e.tag == ADDRESSING + name), None)
+    if header is None:
+        return None
+    address = (header.findtext(ADDRESSING + "Address") or "").strip()
+    if not address or address in NO_OTHER_CONNECTION:
+        return None
+    given = header.find(ADDRESSING + "ReferenceParameters")
+    blocks = []
+    for block in given if given is not None else ():
+        # WS-Addressing 1.0 SOAP Binding, 2.3: they come back as headers that say what they are.
+        block.set(ADDRESSING + "IsReferenceParameter", "true")
+        blocks.append(etree.tostring(block, encoding="unicode", with_tail=False))
+    inside = "".join(blocks)
+    if len(inside) > LONGEST_PARAMETERS:
+        raise soap_faults.wrong_header(name, f"its ReferenceParameters exceed {LONGEST_PARAMETERS} bytes", "")
+    return Endpoint(address, inside)
 
 
 def message_id(root: xml.Element) -> str:
@@ -131,14 +172,16 @@ def message_id(root: xml.Element) -> str:
     return (root.findtext(f"{HEADER}/{ADDRESSING}MessageID") or "").strip()
 
 
-def envelope(action: str, relates_to: str, body: Iterable[bytes]) -> Iterator[bytes]:
-    """An answer's envelope around `body`."""
+def envelope(
+    action: str, relates_to: str, body: Iterable[bytes], *, headers: str = "", to: str = ANONYMOUS, id_: str = ""
+) -> Iterator[bytes]:
+    """An answer's envelope around `body`; `headers` is XML of more header blocks, `id_` a bare UUID for its id."""
     related = f"<wsa:RelatesTo>{xml.escaped(relates_to)}</wsa:RelatesTo>" if relates_to else ""
     head = (
         f'<soap:Envelope xmlns:soap="{Namespace.SOAP}" xmlns:wsa="{Namespace.ADDRESSING}"><soap:Header>'
         f'<wsa:Action soap:mustUnderstand="true">{action}</wsa:Action>'
-        f"<wsa:MessageID>urn:uuid:{fresh_uuid()}</wsa:MessageID>{related}"
-        f"<wsa:To>{ANONYMOUS}</wsa:To></soap:Header><soap:Body>"
+        f"<wsa:MessageID>urn:uuid:{id_ or fresh_uuid()}</wsa:MessageID>{related}"
+        f"<wsa:To>{xml.escaped(to)}</wsa:To>{headers}</soap:Header><soap:Body>"
     )
     yield head.encode()
     yield from body
@@ -147,22 +190,28 @@ def envelope(action: str, relates_to: str, body: Iterable[bytes]) -> Iterator[by
 
 def reply(action: str, relates_to: str, answer: Answer, *, packaged: bool) -> Reply:
     """The HTTP answer: MTOM when the operation is (`packaged`), else a plain envelope."""
+    return packed(action, envelope(action, relates_to, answer.body), answer.attachments, packaged=packaged)
+
+
+def packed(action: str, message: Iterable[bytes], attachments: tuple[Attachment, ...] = (), *, packaged: bool) -> Reply:
+    """A whole envelope as HTTP carries it."""
     if packaged:
-        message = list(envelope(action, relates_to, answer.body))
-        content_type, chunks = mtom.write_message(message, answer.attachments, action=action)
-        length = mtom.length_of(message, content_type, answer.attachments)
+        parts = list(message)
+        content_type, chunks = mtom.write_message(parts, attachments, action=action)
+        length = mtom.length_of(parts, content_type, attachments)
         return Reply(200, content_type, chunks, {} if length is None else {"Content-Length": str(length)})
-    return Reply(200, f'{SOAP_TYPE}; action="{action}"', b"".join(envelope(action, relates_to, answer.body)))
+    return Reply(200, f'{SOAP_TYPE}; action="{action}"', b"".join(message))
 
 
-def fault_reply(fault: Fault, relates_to: str = "") -> Reply:
-    """A fault for people: the reason says what to mend."""
-    subcode = f"<soap:Subcode><soap:Value>wsa:{fault.subcode}</soap:Value></soap:Subcode>" if fault.subcode else ""
-    body = (
-        f"<soap:Fault><soap:Code><soap:Value>soap:{fault.code}</soap:Value>{subcode}</soap:Code>"
-        f'<soap:Reason><soap:Text xml:lang="en">{xml.escaped(fault.reason)}</soap:Text></soap:Reason></soap:Fault>'
-    )
-    return Reply(fault.status, SOAP_TYPE, b"".join(envelope(FAULT_ACTION, relates_to, [body.encode()])))
+def fault_reply(
+    fault: Fault, relates_to: str = "", *, to: str = ANONYMOUS, header_blocks: str = "", id_: str = ""
+) -> Reply:
+    """A fault for people: the reason says what to mend. See `envelope` for what it takes."""
+    if fault.old:
+        return soap_faults.of_soap_1_1(fault.reason)
+    headers = soap_faults.headers(fault) + header_blocks
+    message = envelope(fault.action, relates_to, [soap_faults.body(fault)], headers=headers, to=to, id_=id_)
+    return Reply(fault.status, SOAP_TYPE, b"".join(message))
 
 
 def fault_of(rejected: Rejected) -> Fault:

@@ -20,6 +20,8 @@ SCHEMAS = {
     Namespace.QUERY: "query.xsd",
     Namespace.XDS_B: "xds_b.xsd",
     Namespace.XDS_I_B: "xds_i_b.xsd",
+    Namespace.RMD: "rmd.xsd",
+    Namespace.HL7_V3: "hl7v3.xsd",
 }
 """The packaged schema of each message namespace."""
 

@@ -95,7 +95,8 @@ def _parser() -> etree.XMLParser:
         # A comment within a value would split its text in the tree, and half of it would be read.
         remove_comments=True,
         remove_pis=True,
-        collect_ids=False,
+        # Not collect_ids=False: libxml2 keeps that in the same word as load_dtd, and then opens what a DOCTYPE names.
+        collect_ids=True,
     )
 
 

@@ -23,12 +23,13 @@ def find(search: Search[FindResources], house: House, caller: Caller) -> Page:
     """Ask the registry for a page, and for what `_include` adds to it."""
     base_url = house.settings.base_url
     size = min(search.options.page.size, house.settings.limits.fhir_page)
+    registry = house.registry
     query = replace(
         search.query,
-        patient_ids=search.patient_ids(search.query.patient_ids, base_url, house.registry.patient_ids),
+        patient_ids=search.patient_ids(search.query.patient_ids, base_url, registry.patient_ids, registry.every_id),
         page=replace(search.options.page, size=size),
     )
-    found = house.registry.search(query, caller)
+    found = registry.search(query, caller)
     page = Page(search.options, found, base_url)
     if not search.options.includes or search.options.count_only:
         return page

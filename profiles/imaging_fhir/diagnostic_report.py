@@ -135,7 +135,11 @@ def _of_studies(query: FindResources, studies: tuple[str, ...], house: House, ca
         shared += _references(study)
         subject = str(study["subject"].get("reference", "")).removeprefix("Patient/")
         patients.update(house.registry.patient_ids(subject))
-    owners = patients if query.patient_ids is None else patients.intersection(query.patient_ids)
+    if query.patient_ids is None or not patients:
+        owners = patients
+    else:
+        # The study shows the survivor of a merge; the search may name its patient by another id.
+        owners = set(house.registry.every_id(patients).intersection(query.patient_ids))
     identifiers = (*query.identifiers, tuple(dict.fromkeys(shared))) if shared else query.identifiers
     return replace(query, patient_ids=tuple(sorted(owners)), identifiers=identifiers)
 

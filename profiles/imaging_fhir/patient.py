@@ -1,5 +1,8 @@
 """Patient: its body and its search (FHIR R4, Patient; of PDQm, ITI-78, what is kept here)."""
 
+from collections.abc import Sequence
+
+import orjson
 from flask import Request
 
 from profiles.catalog import Fhir, Transaction
@@ -26,8 +29,11 @@ PERSONAL = frozenset({"birthdate", "family", "given", "identifier", "name"})
 GENDERS = {"M": "male", "F": "female", "O": "other", "U": "unknown"}
 
 
-def render_patient(patient: PatientDetails) -> bytes:
-    """The stored body of a Patient: JSON (UTF-8) without resourceType, id and meta; a Patient has no status."""
+def render_patient(patient: PatientDetails, before: bytes | None = None) -> bytes:
+    """The stored body of a Patient: JSON (UTF-8) without resourceType, id and meta; a Patient has no status.
+
+    Of the body `before` its links are kept, and its further identifiers where the details name none.
+    """
     name = present(family=patient.family, given=patient.given.split())
     body = present(
         identifier=_identifiers(patient),
@@ -36,7 +42,24 @@ def render_patient(patient: PatientDetails) -> bytes:
         gender=GENDERS.get(patient.sex),
         birthDate=_date(patient.birth_date),
     )
+    if before is not None:
+        old = orjson.loads(before)
+        body["identifier"] += old["identifier"][len(body["identifier"]) :]
+        body |= {name: old[name] for name in ("active", "link") if name in old}
     return render(body)
+
+
+def render_links(body: bytes, replaced_by: str | None, replaces: Sequence[str]) -> bytes:
+    """A Patient's stored body with these links (FHIR ids) instead of those it has (FHIR R4, Patient.link).
+
+    One that another replaced is not active; without links the body is again what `render_patient` made.
+    """
+    links = [("replaced-by", replaced_by)] if replaced_by else [("replaces", id) for id in replaces]
+    whole = {name: value for name, value in orjson.loads(body).items() if name != "link"}
+    whole["active"] = replaced_by is None
+    if links:
+        whole["link"] = [{"other": {"reference": f"Patient/{id}"}, "type": type} for type, id in links]
+    return render(whole)
 
 
 def _identifiers(patient: PatientDetails) -> list[Json]:

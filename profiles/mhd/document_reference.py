@@ -6,6 +6,8 @@ Rendered once, when the entry is registered. What may change later, id, meta and
 import base64
 from collections.abc import Sequence
 
+import orjson
+
 from profiles.faces.fhir import ROOT, instant
 from profiles.faces.fhir_codes import (
     Json,
@@ -73,6 +75,15 @@ def render_document_reference(
         context=_context(entry, patient),
     )
     return render(body)
+
+
+def related_otherwise(body: bytes, related: Sequence[Related]) -> bytes:
+    """A stored body with these relations instead of those it has."""
+    known: Json = orjson.loads(body)
+    relations = _relations(related)
+    if known.get("relatesTo", []) == relations:
+        return body
+    return render(present(**{**known, "relatesTo": relations}))
 
 
 def _concept(code: Code | None) -> Json | None:

@@ -1,6 +1,9 @@
 """ITI-67, Find Document References (MHD, 2:3.67).
 
-The search is the registry's FindDocuments: what ITI-18 asks by a slot, this asks by a parameter.
+The search is the registry's FindDocuments: what ITI-18 asks by a slot, this asks by a parameter. It has none for
+the objectType, so it finds stable documents, as ITI-18 does unless it is told otherwise: an on-demand entry would stand
+beside its own snapshots. Its DocumentReference can be read by id, as a snapshot's relatesTo does; it has neither hash
+nor size (MHD, 2:3.65.4.1.2), and its url leads to what is assembled now, if this repository assembles it.
 """
 
 from collections.abc import Sequence
@@ -28,7 +31,7 @@ from registry.queries import FindDocuments, ReferenceId
 
 PARAMETERS = (
     ("_id", "token", "Logical id: the entryUUID without urn:uuid:"),
-    ("_lastUpdated", "date", "Time of registration"),
+    ("_lastUpdated", "date", "Time of the last change"),
     ("accession-number", "token", "Accession number of the examination (MADO)"),
     ("anatomical-region", "token", "Anatomic region among the event codes (MADO)"),
     ("author.family", "string", "Family name of an author"),
@@ -81,7 +84,8 @@ def decode(request: Request) -> Search[FindDocuments]:
     question = Question(request, "DocumentReference", PARAMETERS)
     ids, unique_ids = _identifiers(question)
     patient_ids = question.patient_ids()
-    updated_from, updated_to = question.updated("date")
+    updated_from, updated_to = question.updated()
+    registered_from, registered_to = question.interval("date").seconds
     creation, start = question.interval("creation"), question.interval("period")
     query = FindDocuments(
         patient_id=patient_ids[0] if patient_ids else None,
@@ -105,6 +109,8 @@ def decode(request: Request) -> Search[FindDocuments]:
         service_start_time_to=start.end,
         ids=ids,
         unique_ids=unique_ids,
+        registered_from=registered_from,
+        registered_to=registered_to,
         updated_from=updated_from,
         updated_to=updated_to,
     )
@@ -183,7 +189,8 @@ def handle(search: Search[FindDocuments], house: House, caller: Caller) -> Page:
     """Ask the registry."""
     domain = house.settings.affinity_domain
     named = None if search.query.patient_id is None else (search.query.patient_id,)
-    patient_ids = search.patient_ids(named, house.settings.base_url, house.registry.patient_ids)
+    registry = house.registry
+    patient_ids = search.patient_ids(named, house.settings.base_url, registry.patient_ids, registry.every_id)
     size = min(search.options.page.size, house.settings.limits.fhir_page)
     query = replace(
         search.query,

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import structlog
 
 from profiles.catalog import Soap, Transaction
-from profiles.document_sharing import attributes, outcome
+from profiles.document_sharing import codes, outcome
 from profiles.document_sharing import submission as rules
+from profiles.document_sharing.transactions import PROVIDE
 from profiles.faces import mtom, soap, xml
 from profiles.faces.ebrim_read import RIM, read_submission
 from profiles.house import House
@@ -22,7 +23,6 @@ log = structlog.get_logger(__name__)
 XDS_B = "{" + Namespace.XDS_B + "}"
 SUBMIT = "{" + Namespace.LCM + "}SubmitObjectsRequest"
 SOURCE = "ITI TF-2, 3.41.4.1.2"
-CODE = ErrorCode.XDSRepositoryMetadataError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +38,21 @@ def decode(request: soap.Request[Received]) -> Provided:
     """The submission and documents in a ProvideAndRegisterDocumentSetRequest.
 
     Raises:
-        Fault: the message is no MTOM package.
+        Fault: the message is no MTOM package, and has no document in the envelope either, as some senders do it.
     """
-    if not request.message.packaged:
+    elements = list(request.body.iterchildren(XDS_B + "Document"))
+    if not request.message.packaged and not any((e.text or "").strip() for e in elements):
         text = "ITI-41 is sent as MTOM: multipart/related with type application/xop+xml (ITI TF-2, 3.41.4.1 and V.3.6)"
         raise soap.Fault("Sender", text, 415)
     submit = request.body.find(SUBMIT)
     objects = submit.find(RIM + "RegistryObjectList") if submit is not None else None
-    submission, findings = read_submission(objects, CODE)
-    findings += rules.findings(
-        submission,
-        CODE,
-        ErrorCode.XDSRepositoryDuplicateUniqueIdInMessage,
-        attributes.PROVIDED_DOCUMENT_ENTRY,
-    )
+    submission, findings = read_submission(objects, PROVIDE.metadata_error)
+    findings += rules.findings(submission, PROVIDE)
     documents: dict[str, Received | bytes] = {}
-    elements = list(request.body.iterchildren(XDS_B + "Document"))
     for id_, times in Counter(e.get("id", "") for e in elements).items():
         if not id_ or times > 1:
             text = "a Document needs an id" if not id_ else f"{times} Documents have the id {id_!r}"
-            findings.append(Finding(CODE, id_ or "Document", text, SOURCE))
+            findings.append(Finding(PROVIDE.metadata_error, id_ or "Document", text, SOURCE))
     own_ids = {bare_uuid(entry.id): entry.id for entry in submission.entries}
     for element in elements:
         # A UUID may be written in either case; the entry's spelling is the one that pairs.
@@ -90,8 +85,10 @@ def handle(asked: Provided, house: House, caller: Caller) -> tuple[Finding, ...]
         id_: repository.receive([content]) if isinstance(content, bytes) else content
         for id_, content in asked.documents.items()
     }
-    repository.provide(asked.submission, received, caller, findings=asked.findings)
-    return tuple(f for f in asked.findings if f.warning)
+    wrong = codes.findings(asked.submission, house.settings.affinity_domain.codes, PROVIDE.metadata_error)
+    found = (*asked.findings, *wrong)
+    repository.provide(asked.submission, received, caller, findings=found)
+    return found
 
 
 TRANSACTION = Transaction(

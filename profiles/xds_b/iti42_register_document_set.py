@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 from profiles.catalog import Soap, Transaction
-from profiles.document_sharing import outcome
+from profiles.document_sharing import codes, outcome
 from profiles.document_sharing import submission as rules
+from profiles.document_sharing.transactions import REGISTER
 from profiles.faces import soap
 from profiles.faces.ebrim_read import RIM, read_submission
 from profiles.house import House
 from registry.access import Caller
-from registry.metadata.errors import ErrorCode, Finding, Rejected
+from registry.metadata.errors import Finding, Rejected
 from registry.metadata.model import Submission
 from registry.metadata.urn import Action, Namespace
 
@@ -24,9 +25,8 @@ class Registering:
 
 def decode(request: soap.Request[object]) -> Registering:
     """The submission in a SubmitObjectsRequest, judged by the rules of ITI TF-3."""
-    code = ErrorCode.XDSRegistryMetadataError
-    submission, findings = read_submission(request.body.find(RIM + "RegistryObjectList"), code)
-    wrong = rules.findings(submission, code, ErrorCode.XDSRegistryDuplicateUniqueIdInMessage)
+    submission, findings = read_submission(request.body.find(RIM + "RegistryObjectList"), REGISTER.metadata_error)
+    wrong = rules.findings(submission, REGISTER)
     return Registering(submission, (*findings, *wrong))
 
 
@@ -36,10 +36,12 @@ def handle(asked: Registering, house: House, caller: Caller) -> tuple[Finding, .
     Raises:
         Rejected: with everything that is wrong, the registry's own findings among it.
     """
-    if any(not f.warning for f in asked.findings):
-        raise Rejected([*asked.findings, *house.registry.check(asked.submission, caller)])
+    accepted = house.settings.affinity_domain.codes
+    found = (*asked.findings, *codes.findings(asked.submission, accepted, REGISTER.metadata_error))
+    if any(not f.warning for f in found):
+        raise Rejected([*found, *house.registry.check(asked.submission, caller)])
     house.registry.submit(asked.submission, caller)
-    return asked.findings
+    return found
 
 
 TRANSACTION = Transaction(

@@ -5,12 +5,13 @@ raises ValueError with a reason that a sender can act upon; `str()` gives the ca
 """
 
 import re
-from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Self
 
 OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
+# Any dotted numbers: IHE's own test data has authorities below a first arc 3, which no OID has.
+DOTTED = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")
 UUID_URN = re.compile(r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 DTM_DIGITS = re.compile(r"[0-9]{4}(?:[0-9]{2}){0,5}")
 
@@ -18,6 +19,11 @@ DTM_DIGITS = re.compile(r"[0-9]{4}(?:[0-9]{2}){0,5}")
 def is_oid(text: str) -> bool:
     """True for an OID of at most 64 characters (ITI TF-3, table 4.2.3.1.7-2; first arcs 0, 1 and 2 are all allowed)."""
     return len(text) <= 64 and OID.fullmatch(text) is not None
+
+
+def is_authority(text: str) -> bool:
+    """True for what an assigning authority may be called: an OID, or dotted numbers that a sender takes for one."""
+    return len(text) <= 64 and DOTTED.fullmatch(text) is not None
 
 
 def uuid_urn(text: str) -> str | None:
@@ -48,7 +54,7 @@ class Cx:
             raise ValueError("components other than 1, 4 and 5 must be empty")
         namespace, _, rest = authority.partition("&")
         oid, _, kind = rest.partition("&")
-        if not is_oid(oid):
+        if not is_authority(oid):
             raise ValueError("the assigning authority must be written ^^^&OID&ISO")
         if kind != "ISO":
             raise ValueError("the assigning authority's type must be ISO")
@@ -62,7 +68,7 @@ class Cx:
 
 @dataclass(frozen=True, slots=True)
 class Cxi:
-    """An identifier of a named kind, as referenceIdList holds it: `id^^^&oid&ISO^kind` (ITI TF-3, 4.2.3.2.20).
+    """An identifier of a named kind, as referenceIdList holds it: `id^^^&oid&ISO^kind` (ITI TF-3, 4.2.3.2.28).
 
     `authority` is an OID, another universal id, a namespace, or empty: real senders leave it out.
     """
@@ -135,9 +141,58 @@ class Xon:
         return cls(parts[0], parts[9], (parts[5] + "&&").split("&")[1])
 
 
+@dataclass(frozen=True, slots=True)
+class Xtn:
+    """A telecommunication address: what it is used for, by what equipment, and the address or number.
+
+    `use` and `equipment` are of HL7 tables 0201 and 0202; `email` is component 4, `number` component 7 or 12.
+    """
+
+    use: str
+    equipment: str
+    email: str
+    number: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From XTN text.
+
+        Raises:
+            ValueError: no equipment type, or parts that contradict it.
+        """
+        parts = (text + "^" * 12).split("^")
+        one = cls(parts[1], parts[2], parts[3], parts[6] or parts[11])
+        if not one.equipment:
+            raise ValueError("component 3, the equipment type (such as PH, CP or Internet), is required")
+        if one.equipment == "Internet":
+            one._internet(any(parts[i] for i in range(len(parts)) if i not in (1, 2, 3)))
+        elif one.equipment in TELEPHONES:
+            if one.use == "NET" or one.email:
+                raise ValueError("a telephone has neither the use NET nor an e-mail address in component 4")
+            if not one.number:
+                raise ValueError("a telephone needs a local number in component 7 or a whole number in component 12")
+        else:
+            raise ValueError(f"the equipment type must be Internet or one of {', '.join(TELEPHONES)}")
+        return one
+
+    def _internet(self, more: bool) -> None:
+        if self.use not in ("", "NET"):
+            raise ValueError("the use of an Internet address must be NET or empty")
+        if not self.email or more:
+            raise ValueError("an Internet address is written ^NET^Internet^name@example.org, and nothing after it")
+
+
+TELEPHONES = ("PH", "FX", "MD", "CP", "SAT", "X.400", "TDD", "TTY", "BP")
+"""Equipment types of HL7 table 0202 other than Internet."""
+
+
+DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
 def _days(year: int, month: int) -> int:
-    """Days of a month; the year 0 is read as a leap year, as the proleptic calendar has it."""
-    return monthrange(year, month)[1] if year else (29 if month == 2 else monthrange(1, month)[1])
+    """Days of a month of the proleptic Gregorian calendar, in which the year 0 is a leap year."""
+    leap = month == 2 and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    return DAYS[month - 1] + leap
 
 
 @dataclass(frozen=True, slots=True)

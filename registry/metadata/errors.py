@@ -73,6 +73,7 @@ class ErrorCode(Enum):
     WadoTransferSyntax = Meaning(406, "not-supported", "Not kept in a syntax asked for.", "urn:dicom:wado:0007")
     # Not of the book's table: what a DICOM or HTTP face refuses before any metadata rule is reached.
     InvalidRequest = Meaning(400, "invalid", "The request cannot be read.")
+    Incomplete = Meaning(400, "required", "Something that the message must have is missing.")
     NotFound = Meaning(404, "not-found", "There is nothing here by this name.")
     Gone = Meaning(410, "deleted", "What was here is withdrawn.")
     NotAcceptable = Meaning(406, "not-supported", "None of the forms asked for can be given.")
@@ -80,6 +81,7 @@ class ErrorCode(Enum):
     UnsupportedMediaType = Meaning(415, "not-supported", "The message is of a kind that this door does not take.")
     Forbidden = Meaning(403, "forbidden", "This is not allowed to the caller.")
     DicomUnreadable = Meaning(400, "structure", "The bytes are not a DICOM object that can be kept.")
+    PatientLinkConflict = Meaning(409, "conflict", "The patient ids are merged in another way, or not at all.")
     DicomConflict = Meaning(409, "conflict", "The object contradicts what is stored already.")
     # fmt: on
 

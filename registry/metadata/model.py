@@ -35,6 +35,7 @@ class Author:
     roles: tuple[str, ...] = ()
     specialties: tuple[str, ...] = ()
     telecommunications: tuple[str, ...] = ()
+    extra: Slots = ()
 
 
 @dataclass(frozen=True, slots=True)

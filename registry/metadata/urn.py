@@ -109,7 +109,7 @@ class Severity(StrEnum):
 
 @unique
 class ReferenceIdType(StrEnum):
-    """CXi.5, the kinds of identifier in referenceIdList (ITI TF-3, 4.2.3.2.20 and table 4.2.3.1.7-2)."""
+    """CXi.5, the kinds of identifier in referenceIdList (ITI TF-3, 4.2.3.2.28 and table 4.2.3.1.7-2)."""
 
     UNIQUE_ID = "urn:ihe:iti:xds:2013:uniqueId"
     ACCESSION = "urn:ihe:iti:xds:2013:accession"
@@ -126,6 +126,14 @@ class SlotName(StrEnum):
 
     REFERENCE_ID_LIST = "urn:ihe:iti:xds:2013:referenceIdList"
     DOCUMENT_AVAILABILITY = "urn:ihe:iti:xds:2010:DocumentAvailability"
+
+
+@unique
+class DocumentAvailability(StrEnum):
+    """documentAvailability (ITI TF-3, 4.2.3.2)."""
+
+    ONLINE = "urn:ihe:iti:2010:DocumentAvailability:Online"
+    OFFLINE = "urn:ihe:iti:2010:DocumentAvailability:Offline"
 
 
 @unique
@@ -222,6 +230,7 @@ class Namespace(StrEnum):
     """XML namespaces of the messages (ITI TF-2 Appendix V; RAD TF-2, 4.69)."""
 
     SOAP = "http://www.w3.org/2003/05/soap-envelope"
+    SOAP_1_1 = "http://schemas.xmlsoap.org/soap/envelope/"
     SECURITY = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
     ADDRESSING = "http://www.w3.org/2005/08/addressing"
     XOP = "http://www.w3.org/2004/08/xop/include"
@@ -281,6 +290,14 @@ class PatientAuthority(StrEnum):
 
     PERSONNUMMER = "1.2.752.129.2.1.3.1"
     SAMORDNINGSNUMMER = "1.2.752.129.2.1.3.3"
+
+
+@unique
+class Hl7V3(StrEnum):
+    """OIDs in messages of HL7 v3 (ITI TF-2, 3.44 and appendix O)."""
+
+    INTERACTIONS = "2.16.840.1.113883.1.6"
+    DETAIL_CODES = "2.16.840.1.113883.5.1100"
 
 
 @unique

@@ -1,18 +1,19 @@
 """A submission as rows: what registering writes (ITI TF-2, 3.42.4.1.3)."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Table, literal, select, update
+from sqlalchemy import Table, bindparam, literal, select, update
 
 from database.engine import Unit
 from database.sql import any_of
 from database.statement import Statement
-from registry.lifecycle import DEPENDENT, DEPRECATING, Registered, State, named
+from registry.lifecycle import DEPENDENT, DEPRECATING
 from registry.metadata.datatypes import Cxi, Dtm
-from registry.metadata.model import Association, DocumentEntry, Folder, Submission, SubmissionSet
+from registry.metadata.model import Association, Code, DocumentEntry, Folder, Submission, SubmissionSet
+from registry.metadata.urn import DocumentAvailability
 from registry.renderers import Related, Renderers
-from registry.store import documents
 from registry.store.fragments import CURRENT, compress
 from registry.store.tables import (
     ASSOCIATION,
@@ -26,17 +27,24 @@ from registry.store.tables import (
 
 a, d = ASSOCIATION.c, DOCUMENT_ENTRY.c
 
-DEPRECATE = Statement(update(DOCUMENT_ENTRY).where(any_of(d.id, "ids")).values(status=literal("Deprecated")))
-CHILDREN = Statement(select(a.source).where(any_of(a.target, "parents"), any_of(a.type, "types")))
-DEEPEST = 64  # generations of appended and transformed documents; a cycle ends by the visited set
-
-
-def state_of(reader: Any, submission: Submission) -> State:
-    """What the registry holds of the objects that `submission` names. `reader` is a Database or a Unit."""
-    ids, unique_ids = named(submission)
-    rows = reader.rows(documents.STATE, ids=ids, unique_ids=unique_ids)
-    return State(tuple(map(Registered._make, dict.fromkeys(rows))))
-
+APPROVED = literal("Approved")
+DEPRECATE = Statement(
+    update(DOCUMENT_ENTRY)
+    .where(any_of(d.id, "ids"))
+    .values(status=literal("Deprecated"), revision=d.revision + 1, updated=bindparam("now"))
+)
+_fallen = select(a.source.label("id")).where(
+    any_of(a.target, "replaced"), any_of(a.type, "types"), a.status == APPROVED
+)
+_fallen_too = _fallen.cte("fallen", recursive=True)
+# Every generation at once; a cycle ends because UNION keeps each document once.
+DEPENDENTS = Statement(
+    select(
+        _fallen_too.union(
+            select(a.source).where(a.target == _fallen_too.c.id, any_of(a.type, "types"), a.status == APPROVED)
+        ).c.id
+    )
+)
 
 Rows = list[tuple[Table, list[dict[str, Any]]]]
 
@@ -46,38 +54,35 @@ def rows_of(submission: Submission, renderers: Renderers, patient: str, now: flo
 
     Rendering is most of the work of a registration, and asks nothing of the database: it is done before the unit.
     """
-    related = {
-        e.id: [Related(a.type, a.target) for a in submission.associations if a.source == e.id]
-        for e in submission.entries
-    }
+    related: dict[str, list[Related]] = {e.id: [] for e in submission.entries}
+    for one in submission.associations:
+        if one.source in related:
+            related[one.source].append(Related(one.type, one.target))
     owner = str(submission.submission_set.patient_id)
+    coded: tuple[DocumentEntry | Folder, ...] = (*submission.entries, *submission.folders)
+    authored: tuple[DocumentEntry | SubmissionSet, ...] = (*submission.entries, *submission.submission_sets)
     return [
         (SUBMISSION_SET, [_set_row(s, renderers, now) for s in submission.submission_sets]),
         (DOCUMENT_ENTRY, [_entry_row(e, renderers, patient, related[e.id], now) for e in submission.entries]),
         (FOLDER, [_folder_row(f, renderers, now) for f in submission.folders]),
-        (ASSOCIATION, [_association_row(one, owner, renderers, now) for one in submission.associations]),
-        (ENTRY_CODE, [row for e in submission.entries for row in _code_rows(e)]),
-        (ENTRY_AUTHOR, [row for e in submission.entries for row in _author_rows(e)]),
+        (ASSOCIATION, [association_row(one, owner, renderers, now) for one in submission.associations]),
+        (ENTRY_CODE, [row for thing in coded for row in _code_rows(thing)]),
+        (ENTRY_AUTHOR, [row for thing in authored for row in _author_rows(thing)]),
         (REFERENCE_ID, [row for e in submission.entries for row in reference_rows(e)]),
     ]
 
 
-def deprecate(unit: Unit, associations: Sequence[Association]) -> list[str]:
+def deprecate(unit: Unit, associations: Sequence[Association], now: float) -> list[str]:
     """Deprecate what is replaced, and what was appended to or transformed from it; the ids (bare), replaced first."""
     replaced = [one.target for one in associations if one.type in DEPRECATING]
+    if not replaced:
+        return []
     # What is being registered is never deprecated by its own relation to what it replaces.
     fresh = {one.source for one in associations}
-    gone: dict[str, None] = dict.fromkeys(replaced)
-    parents = replaced
-    for _ in range(DEEPEST):
-        if not parents:
-            break
-        found = [row[0] for row in unit.rows(CHILDREN, parents=parents, types=sorted(DEPENDENT))]
-        parents = [id_ for id_ in dict.fromkeys(found) if id_ not in gone and id_ not in fresh]
-        gone.update(dict.fromkeys(parents))
-    if gone:
-        unit.execute(DEPRECATE, ids=list(gone))
-    return list(gone)
+    dependent = (row[0] for row in unit.rows(DEPENDENTS, replaced=replaced, types=sorted(DEPENDENT)))
+    gone = list(dict.fromkeys((*replaced, *(id_ for id_ in dependent if id_ not in fresh))))
+    unit.execute(DEPRECATE, ids=gone, now=now)
+    return gone
 
 
 def _common(
@@ -103,6 +108,7 @@ def _entry_row(
     return {
         **_common(entry, str(entry.patient_id), renderers, now),
         "object_type": str(entry.object_type),
+        "is_online": entry.document_availability != DocumentAvailability.OFFLINE,
         "mime_type": entry.mime_type,
         "unique_id": entry.unique_id,
         "repository_unique_id": entry.repository_unique_id,
@@ -117,6 +123,8 @@ def _entry_row(
         "healthcare_facility_type_code": entry.healthcare_facility_type_code
         and entry.healthcare_facility_type_code.key,
         "practice_setting_code": entry.practice_setting_code and entry.practice_setting_code.key,
+        "revision": 1,
+        "updated": now,
         "fhir": compress(renderers.document_reference(entry, patient, related, now)),
     }
 
@@ -135,11 +143,12 @@ def _folder_row(folder: Folder, renderers: Renderers, now: float) -> dict[str, A
     return {
         **_common(folder, str(folder.patient_id), renderers, now),
         "unique_id": folder.unique_id,
-        "last_update_time": first(folder.last_update_time),
+        "last_update_time": second_of(now),
     }
 
 
-def _association_row(one: Association, patient: str, renderers: Renderers, now: float) -> dict[str, Any]:
+def association_row(one: Association, patient: str, renderers: Renderers, now: float) -> dict[str, Any]:
+    """The row of a new association (bare UUIDs) between objects of `patient`."""
     return {
         **_common(one, patient, renderers, now),
         "type": str(one.type),
@@ -148,18 +157,22 @@ def _association_row(one: Association, patient: str, renderers: Renderers, now: 
     }
 
 
-def _code_rows(entry: DocumentEntry) -> list[dict[str, Any]]:
-    kinds = (("event", entry.event_codes), ("confidentiality", entry.confidentiality_codes))
+def _code_rows(thing: DocumentEntry | Folder) -> list[dict[str, Any]]:
+    kinds: tuple[tuple[str, tuple[Code, ...]], ...]
+    if isinstance(thing, Folder):
+        kinds = (("folder", thing.codes),)
+    else:
+        kinds = (("event", thing.event_codes), ("confidentiality", thing.confidentiality_codes))
     return [
-        {"patient_id": entry.patient_id, "entry_id": entry.id, "kind": kind, "code": code.key}
+        {"patient_id": thing.patient_id, "entry_id": thing.id, "kind": kind, "code": code.key}
         for kind, codes in kinds
         for code in codes
     ]
 
 
-def _author_rows(entry: DocumentEntry) -> list[dict[str, Any]]:
-    persons = dict.fromkeys(person for author in entry.authors for person in author.person)
-    return [{"patient_id": entry.patient_id, "entry_id": entry.id, "person": person} for person in persons]
+def _author_rows(thing: DocumentEntry | SubmissionSet) -> list[dict[str, Any]]:
+    persons = dict.fromkeys(person for author in thing.authors for person in author.person)
+    return [{"patient_id": thing.patient_id, "entry_id": thing.id, "person": person} for person in persons]
 
 
 def reference_rows(entry: DocumentEntry) -> list[dict[str, Any]]:
@@ -176,6 +189,11 @@ def reference_rows(entry: DocumentEntry) -> list[dict[str, Any]]:
         }
         for one in found
     ]
+
+
+def second_of(now: float) -> str:
+    """A moment (seconds since 1970) as a DTM of 14 digits."""
+    return Dtm.of(datetime.fromtimestamp(now, UTC)).text
 
 
 def first(time: str | None) -> str | None:

@@ -1,6 +1,6 @@
 """Statements on the rows of ImagingStudy, DiagnosticReport, Patient and Endpoint: to write and to render them."""
 
-from sqlalchemy import and_, bindparam, delete, func, literal, null, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, literal, null, or_, select, union, update
 
 from database.sql import any_of
 from database.statement import Statement
@@ -14,16 +14,17 @@ STUDY_ROW = Statement(
     )
 )
 REPORT_ENTRY = Statement(
-    select(d.fhir, d.dictionary).where(
+    select(d.fhir, d.dictionary, d.patient_id).where(
         d.id == select(DIAGNOSTIC_REPORT.c.entry_id).where(DIAGNOSTIC_REPORT.c.id == bindparam("id")).scalar_subquery()
     )
 )
 _e, _s = REFERENCE_ID.alias("e").c, REFERENCE_ID.alias("s").c
-# Authorities must agree, unless a sender left one out; the patient must be the same in any case.
+# Authorities must agree, unless a sender left one out; the patient must be the same in any case, by whichever id.
 _AGREE = and_(
     _e.value == _s.value,
     _e.kind == _s.kind,
-    _e.patient_id == _s.patient_id,
+    any_of(_e.patient_id, "patients"),
+    any_of(_s.patient_id, "patients"),
     or_(_e.authority == _s.authority, _e.authority == literal(""), _s.authority == literal("")),
 )
 STUDIES_OF_REPORT = Statement(
@@ -51,7 +52,13 @@ TOUCH_REPORTS = Statement(
     .values(fhir=null(), version=DIAGNOSTIC_REPORT.c.version + 1, updated=bindparam("now"))
 )
 REPORT_OF_ENTRY = Statement(select(DIAGNOSTIC_REPORT.c.id).where(any_of(DIAGNOSTIC_REPORT.c.entry_id, "entries")))
-REPORTS_BY_ID = Statement(select(DIAGNOSTIC_REPORT.c.id).where(any_of(DIAGNOSTIC_REPORT.c.id, "ids")))
+_shown = select(DIAGNOSTIC_REPORT.c.id, DIAGNOSTIC_REPORT.c.status, d.unique_id).where(
+    DIAGNOSTIC_REPORT.c.entry_id == d.id
+)
+# (id, status, uniqueId of its document) of the reports that have one of these ids, or show such a document
+REPORTS_OF = Statement(
+    union(_shown.where(any_of(DIAGNOSTIC_REPORT.c.id, "ids")), _shown.where(any_of(d.unique_id, "unique_ids")))
+)
 WITHDRAW_REPORTS = Statement(
     update(DIAGNOSTIC_REPORT)
     .where(any_of(DIAGNOSTIC_REPORT.c.entry_id, "entries"))
@@ -106,9 +113,9 @@ FORGET_STUDY_REFERENCES = Statement(
     delete(REFERENCE_ID).where(r.record_id == bindparam("id"), r.record == literal("study"))
 )
 PATIENT_ROW = Statement(
-    select(PATIENT.c.id, PATIENT.c.family, PATIENT.c.given, PATIENT.c.birth_date, PATIENT.c.sex).where(
-        PATIENT.c.patient_id == bindparam("patient")
-    )
+    select(
+        PATIENT.c.id, PATIENT.c.family, PATIENT.c.given, PATIENT.c.birth_date, PATIENT.c.sex, PATIENT.c.is_fed
+    ).where(PATIENT.c.patient_id == bindparam("patient"))
 )
 PATIENT_OF = Statement(select(PATIENT.c.patient_id).where(PATIENT.c.id == bindparam("id")))
 CHANGE_PATIENT = Statement(

@@ -11,7 +11,8 @@ from database.statement import Statement
 from registry.access import Visibility
 from registry.queries import FindDocuments, FindResources, Page, ReferenceId, ResourceType
 from registry.resources import Found, StoredResource
-from registry.store.documents import conditions, d, referring
+from registry.store.conditions import referring
+from registry.store.documents import conditions, d
 from registry.store.fragments import decompress
 from registry.store.tables import DIAGNOSTIC_REPORT, ENDPOINT, IMAGING_STUDY, PATIENT, REFERENCE_ID
 from registry.store.where import Where
@@ -29,22 +30,27 @@ STATUS_OF_ENTRY = {"Approved": "current", "Deprecated": "superseded"}
 Stale = tuple[ResourceType, str, int]
 
 
-def find_document_references(database: Database, query: FindDocuments, visibility: Visibility) -> Found:
+# Whose each item of a page is.
+Owners = list[str | None]
+
+
+def find_document_references(database: Database, query: FindDocuments, visibility: Visibility) -> tuple[Found, Owners]:
     """A DocumentReference search: the same conditions as FindDocuments, newest first, paged."""
     where = conditions(query, visibility)
-    columns = (d.id, d.version, d.registered, d.status, d.fhir, d.dictionary)
+    # The third is what a page is in the order of: the order must stay when a document is superseded.
+    columns = (d.id, d.revision, d.registered, d.status, d.fhir, d.dictionary, d.patient_id, d.updated)
     rows, total, after = _page(database, where, columns, d.registered, d.id, query.page)
     items = [
         StoredResource(
             ResourceType.DOCUMENT_REFERENCE, id_, version, at, STATUS_OF_ENTRY[status], decompress(body, number)
         )
-        for id_, version, at, status, body, number in rows
+        for id_, version, _, status, body, number, _, at in rows
     ]
-    return Found(items, total, after)
+    return Found(items, total, after), [row[6] for row in rows]
 
 
-def find(database: Database, query: FindResources, visibility: Visibility) -> tuple[Found, list[str]]:
-    """A search of one of `TABLES`, and the ids of what it found stale: those have an empty body."""
+def find(database: Database, query: FindResources, visibility: Visibility) -> tuple[Found, Owners]:
+    """A search of one of `TABLES`; what it found stale has an empty body."""
     table = TABLES[query.type]
     c = table.c
     where = Where(query.type)
@@ -70,13 +76,13 @@ def find(database: Database, query: FindResources, visibility: Visibility) -> tu
         _typed(where, query.codes)
     if query.type is ResourceType.PATIENT:
         _people(where, query)
-    columns = (c.id, c.version, c.updated, c.status, c.fhir)
+    columns = (c.id, c.version, c.updated, c.status, c.fhir, c.patient_id)
     rows, total, after = _page(database, where, columns, c.updated, c.id, query.page)
     items = [
         StoredResource(query.type, id_, version, at, status, decompress(body) if body is not None else b"")
-        for id_, version, at, status, body in rows
+        for id_, version, at, status, body, _ in rows
     ]
-    return Found(items, total, after), [row[0] for row in rows if row[4] is None]
+    return Found(items, total, after), [row[5] for row in rows]
 
 
 LENGTHS = {ResourceType.PATIENT: 8}  # digits of a date that has no time
@@ -210,7 +216,7 @@ READ = {
     for kind, table in TABLES.items()
 }
 READ_ENTRY = Statement(
-    select(d.id, d.version, d.registered, d.status, d.fhir, d.patient_id, d.dictionary).where(d.id == bindparam("id"))
+    select(d.id, d.revision, d.updated, d.status, d.fhir, d.patient_id, d.dictionary).where(d.id == bindparam("id"))
 )
 
 

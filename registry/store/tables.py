@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from database.tables import METADATA
@@ -47,6 +48,8 @@ DOCUMENT_ENTRY = Table(
     METADATA,
     *_object(
         Column("object_type", Text, nullable=False),
+        # False for a documentAvailability of Offline, which only questions about all versions see.
+        Column("is_online", Boolean, nullable=False),
         Column("mime_type", Text, nullable=False),
         Column("unique_id", Text, nullable=False),
         Column("repository_unique_id", Text),
@@ -60,13 +63,22 @@ DOCUMENT_ENTRY = Table(
         Column("format_code", Text),
         Column("healthcare_facility_type_code", Text),
         Column("practice_setting_code", Text),
+        # FHIR's version of the DocumentReference and when it came to be: a change of status makes a new one.
+        Column("revision", Integer, nullable=False),
+        Column("updated", Float, nullable=False),
         Column("fhir", LargeBinary, nullable=False),
     ),
     # With what an ObjectRef holds, so that references are answered from the index alone.
-    Index("document_entry_patient", "patient_id", "status", "creation_time", "object_type", "id", "home"),
+    Index(
+        "document_entry_patient",
+        *("patient_id", "status", "creation_time", "object_type", "is_latest", "is_online", "id", "home"),
+    ),
     Index("document_entry_patient_registered", "patient_id", "registered", "id"),
     Index("document_entry_unique_id", "unique_id"),
     Index("document_entry_logical_id", "logical_id"),
+    # For questions about several patients, which may name none (ITI TF-2, 3.51.4.1.2.1.1). Times mostly grow.
+    Index("document_entry_class_code", "class_code", "creation_time"),
+    Index("document_entry_facility", "healthcare_facility_type_code", "creation_time"),
 )
 
 SUBMISSION_SET = Table(
@@ -89,7 +101,9 @@ FOLDER = Table(
         Column("unique_id", Text, nullable=False),
         Column("last_update_time", Text),
     ),
-    UniqueConstraint("unique_id", name="folder_unique_id"),
+    # Versions of one Folder share its uniqueId (ITI TF-2, 3.57); two first versions never do.
+    UniqueConstraint("unique_id", "version", name="folder_unique_id"),
+    Index("folder_logical_id", "logical_id"),
     Index("folder_patient", "patient_id", "status", "last_update_time"),
 )
 
@@ -113,6 +127,8 @@ ENTRY_CODE = Table(
     Column("kind", Text, nullable=False),
     Column("code", Text, nullable=False),
     Index("entry_code_entry", "entry_id", "kind", "code"),
+    # Without the id: equal keys then lie in the order of their arrival, which costs little to add to.
+    Index("entry_code_code", "code", "kind"),
 )
 
 ENTRY_AUTHOR = Table(
@@ -165,6 +181,7 @@ IMAGING_STUDY = Table(
     ),
     UniqueConstraint("uid", "source", name="imaging_study_uid"),
     Index("imaging_study_patient", "patient_id", "updated", "id"),
+    Index("imaging_study_manifest", "manifest_id"),
 )
 
 DIAGNOSTIC_REPORT = Table(
@@ -191,13 +208,32 @@ PATIENT = Table(
         Column("folded_given", Text, nullable=False),
         Column("birth_date", Text, nullable=False),
         Column("sex", Text, nullable=False),
-        # Known by a feed, rather than taken as it came; and the patient_id that a merge made this one part of.
+        # Known by a feed, rather than taken as it came; and the patient_id that all merges with it ended in, its own
+        # if it is the one that survived them.
         Column("is_fed", Boolean, nullable=False),
         Column("survivor", Text),
     ),
-    Index("patient_survivor", "survivor"),
+    # Of the few who were merged alone: it costs the others nothing.
+    Index(
+        "patient_survivor",
+        "survivor",
+        postgresql_where=text("survivor IS NOT NULL"),
+        sqlite_where=text("survivor IS NOT NULL"),
+    ),
     UniqueConstraint("patient_id", name="patient_patient_id"),
     Index("patient_value", "value"),
+)
+
+# Each merge as it was told, so that it can be undone: `patient.survivor` is the end of the chain, this one step of it.
+PATIENT_LINK = Table(
+    "patient_link",
+    METADATA,
+    Column("subsumed", Text, nullable=False),
+    Column("survivor", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("undone", Float),
+    Index("patient_link_subsumed", "subsumed"),
+    Index("patient_link_survivor", "survivor"),
 )
 
 ENDPOINT = Table(

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam
+from sqlalchemy import ColumnElement, Select, bindparam, not_, or_
 
 from database.sql import any_of
 from database.statement import Statement
@@ -47,14 +47,34 @@ class Where:
             else:
                 self.add(("in", column.key), lambda: any_of(column, name), **{name: list(values)})
 
-    def between(self, column: ColumnElement[Any], low: Any, high: Any) -> None:
-        """`low <= column < high`; None leaves a side open."""
-        if low is None and high is None:
-            return
+    def none_of(self, column: ColumnElement[Any], values: Any) -> None:
+        """`column` is none of `values`, or absent; any value will do when there are none."""
+        if values:
+            name = f"p{len(self.params)}"
+            self.add(
+                ("not in", column.key),
+                lambda: or_(column.is_(None), not_(any_of(column, name))),
+                **{name: list(values)},
+            )
+
+    def true(self, column: ColumnElement[bool]) -> None:
+        """`column`, a boolean, is true."""
+        self.add(("true", column.key), lambda: column)
+
+    def between(self, column: ColumnElement[Any], low: Any, high: Any, *, or_absent: bool = False) -> None:
+        """`low <= column < high`; None leaves a side open. With `or_absent`, no value is as good as one within."""
         for value, sign in ((low, ">="), (high, "<")):
             if value is not None:
-                name = f"p{len(self.params)}"
-                self.add((sign, column.key), lambda n=name, s=sign: column.op(s)(bindparam(n)), **{name: value})  # type: ignore[misc]
+                self._bound(column, sign, value, or_absent)
+
+    def _bound(self, column: ColumnElement[Any], sign: str, value: Any, or_absent: bool) -> None:
+        name = f"p{len(self.params)}"
+
+        def condition() -> ColumnElement[bool]:
+            bound = column.op(sign, is_comparison=True)(bindparam(name))
+            return or_(column.is_(None), bound) if or_absent else bound
+
+        self.add((sign, column.key, or_absent), condition, **{name: value})
 
     def visible(self, column: ColumnElement[Any], visibility: Visibility) -> None:
         """Only what the caller may see: in the SQL, so before any limit and total."""

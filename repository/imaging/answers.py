@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from registry.metadata.datatypes import Cx
 from repository.imaging.packing import read
 from repository.imaging.query import ALL, DicomQuery, Level
 from repository.imaging.rows import COMMON, modalities_of
@@ -54,8 +55,10 @@ RETURNED: Mapping[Level, frozenset[str]] = {
 }
 
 
-def answer(row: Row, query: DicomQuery, wado_url: str) -> dict[str, Any]:
+def answer(row: Row, query: DicomQuery, wado_url: str, survivor: str | None = None) -> dict[str, Any]:
     """One match as a data set. `wado_url` is the base of Retrieve URL, `.../dicomweb`.
+
+    `survivor` is the id (canonical CX text) that the study's patient was merged into.
 
     The attributes of a study are part of a series' or an instance's answer when the question is not about one study,
     and those of a series when it is not about one series (PS3.18 10.6.1.2.3).
@@ -74,7 +77,22 @@ def answer(row: Row, query: DicomQuery, wado_url: str) -> dict[str, Any]:
         elif (whole := level in _levels(query)) or query.include:
             wanted = query.include | (RETURNED[level] | computed.keys() if whole else frozenset())
             found |= {tag: value for tag, value in (read(packed) | computed).items() if tag in wanted}
+    if survivor and Tag.PATIENT_ID in found:
+        found |= _identified(Cx.parse(survivor))
+        found.pop(Tag.ISSUER_OF_PATIENT_ID, None)
     return _ordered(found | _place(row, wado_url))
+
+
+def _identified(patient: Cx) -> dict[str, Any]:
+    """Patient ID and its issuer (PS3.3 C.7.1.1; issuer's type ISO, table 10-15a)."""
+    issuer = {
+        str(Tag.UNIVERSAL_ENTITY_ID): {"vr": "UT", "Value": [patient.authority]},
+        str(Tag.UNIVERSAL_ENTITY_ID_TYPE): {"vr": "CS", "Value": ["ISO"]},
+    }
+    return {
+        str(Tag.PATIENT_ID): {"vr": "LO", "Value": [patient.value]},
+        str(Tag.ISSUER_OF_PATIENT_ID_QUALIFIERS): {"vr": "SQ", "Value": [issuer]},
+    }
 
 
 def _levels(query: DicomQuery) -> set[Level]:

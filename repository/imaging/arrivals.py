@@ -1,9 +1,10 @@
 """Arriving objects, and what is to become of each, given what is held: pure values and one pure function."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from itertools import groupby
+from types import MappingProxyType
 
 from registry.metadata.errors import ErrorCode, Finding
 from registry.metadata.model import PatientDetails
@@ -60,9 +61,21 @@ class Held(Enum):
 Verdict = Held | Finding
 
 
-def judge(batch: Iterable[Arrival], known: Known) -> list[Verdict]:
-    """What is to become of each object, given what is held; the earlier ones of the batch count as held."""
-    patients = {uid: study.patient_id for uid, study in known.studies.items()}
+def judge(
+    batch: Iterable[Arrival],
+    known: Known,
+    unknown: Mapping[str, Finding] = MappingProxyType({}),
+    survivors: Mapping[str, str] = MappingProxyType({}),
+) -> list[Verdict]:
+    """What is to become of each object, given what is held; the earlier ones of the batch count as held.
+
+    `unknown` are patients for whom nothing may be kept and why, `survivors` whom merged patients are now.
+    """
+
+    def whose(patient_id: str | None) -> str | None:
+        return survivors.get(patient_id or "", patient_id)
+
+    patients = {uid: whose(study.patient_id) for uid, study in known.studies.items()}
     hashes = {uid: instance.sha256 for uid, instance in known.instances.items()}
     verdicts: list[Verdict] = []
     for arrival in batch:
@@ -72,7 +85,9 @@ def judge(batch: Iterable[Arrival], known: Known) -> list[Verdict]:
         elif uid in hashes:
             text = f"the SOP Instance UID is held with other bytes: sent SHA-256 {sha256}, held {hashes[uid]}"
             verdicts.append(Finding(ErrorCode.DicomConflict, uid, text, "PS3.5 9"))
-        elif patients.setdefault(arrival.study_uid, arrival.patient_id) != arrival.patient_id:
+        elif refusal := unknown.get(arrival.patient_id or ""):
+            verdicts.append(replace(refusal, where=uid))
+        elif patients.setdefault(arrival.study_uid, whose(arrival.patient_id)) != whose(arrival.patient_id):
             # Nobody is told whose the study is.
             text = f"the study {arrival.study_uid} is held for another patient than the object names"
             verdicts.append(Finding(ErrorCode.DicomConflict, uid, text, "PS3.3 A.1.2"))

@@ -17,6 +17,7 @@ from registry.access import Caller
 from registry.audit import CREATE, AuditRecord, audit_write
 from registry.metadata.datatypes import Cx
 from registry.metadata.errors import ErrorCode, Finding, Rejected
+from registry.metadata.model import PatientDetails
 from repository.imaging import rows
 from repository.imaging.arrivals import Arrival, Held, Outcome, Verdict, by_study, judge
 from repository.imaging.describe import patient_details
@@ -128,7 +129,7 @@ class Ingest:
 
     def _settle(self, batch: Sequence[Arrival], refused: Sequence[Outcome], caller: Caller) -> dict[int, Outcome]:
         """Keep what can be kept of a batch, durably, and say what became of each object."""
-        verdicts = judge(batch, self._known(self._database.rows, batch))
+        verdicts = self._judged(self._database, batch, self._known(self._database.rows, batch))
         wanted = [a.incoming for a, verdict in zip(batch, verdicts, strict=True) if isinstance(verdict, Held)]
         # Bytes that are held already are given again: the store writes them only if it has lost them.
         self._blobs.keep(*wanted)
@@ -152,7 +153,7 @@ class Ingest:
         now, source = self._now(), self._source.retrieve_location_uid
         index.lock(unit, source, (a.study_uid for a in batch))
         known = self._known(unit.rows, batch)
-        verdicts = judge(batch, known)
+        verdicts = self._judged(unit, batch, known)
         new = [a for a, verdict in zip(batch, verdicts, strict=True) if verdict is Held.NEW]
         for _, patient in sorted({a.patient_id: a.patient for a in new if a.patient}.items(), key=lambda p: str(p[0])):
             self._registrar.know_patient(unit, patient, caller)
@@ -175,7 +176,11 @@ class Ingest:
         before = known.studies.get(first.study_uid)
         attributes = before.attributes if before else (growth.new_study or {})["attributes"]
         requests = Requests.parse(growth.requests)
-        study = rows.study_only(read(attributes), source, first.patient, requests)
+        patient = first.patient
+        if before and before.patient_id and before.patient_id != first.patient_id:
+            # The two were merged; the study stays its patient's, should they ever be parted again.
+            patient = PatientDetails(before.patient_id)
+        study = rows.study_only(read(attributes), source, patient, requests)
         self._registrar.touch_study(unit, study, rows.modalities_of(growth.modalities), caller)
         if source.automatic and first.patient and not all(a.row["withheld"] for a in arrivals):
             key = f"{study.uid}|{study.source}"
@@ -203,6 +208,14 @@ class Ingest:
             tuple(new_series.values()),
             [arrival.row for arrival in arrivals],
         )
+
+    def _judged(self, reader: Database | Unit, batch: Sequence[Arrival], known: Known) -> list[Verdict]:
+        arriving = {a.patient_id for a in batch if a.patient_id}
+        held = {study.patient_id for study in known.studies.values() if study.patient_id}
+        unknown = self._registrar.unknown_patients(reader, sorted(arriving)) if arriving else {}
+        # Whom a held study is of by now matters only where an object names somebody else.
+        others = sorted(arriving | held) if arriving and held - arriving else ()
+        return judge(batch, known, unknown, self._registrar.survivors(reader, others) if others else {})
 
     def _known(self, reader: index.Rows, batch: Sequence[Arrival]) -> Known:
         if not batch:

@@ -1,7 +1,7 @@
 """What a manifest is registered with: from a study's description to a submission (RAD TF-2, 4.68; ITI TF-3, 4.2.3)."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from registry.metadata.datatypes import Cxi
 from registry.metadata.model import (
@@ -14,7 +14,7 @@ from registry.metadata.model import (
     Submission,
     SubmissionSet,
 )
-from registry.metadata.urn import AssociationType, CodingScheme, FormatCode, ReferenceIdType
+from registry.metadata.urn import AssociationType, CodingScheme, FormatCode, ObjectType, ReferenceIdType
 from repository.imaging.event_codes import event_codes
 
 MIME_TYPE = "application/dicom"
@@ -50,27 +50,60 @@ def manifest_submission(
     created: str,
     submitted: str,
     replaces: str | None = None,
+    snapshot_of: str | None = None,
 ) -> Submission:
     """The submission of a study's manifest, without what the repository adds: hash, size, repositoryUniqueId.
 
-    `document_uid` is the manifest's SOP Instance UID; `created` and `submitted` are DTM; `replaces` is the entryUUID
-    (bare) of the manifest that this one takes the place of.
+    `document_uid` is the manifest's SOP Instance UID; `created` and `submitted` are DTM. `replaces` is the entryUUID
+    (bare) of the manifest that this one takes the place of, `snapshot_of` that of the on-demand entry that it was
+    assembled for.
     """
     entry = _entry(study, codes, document_uid, created)
+    return _submission(entry, codes, submission_uid, submitted, _associations(replaces, snapshot_of))
+
+
+def on_demand_submission(
+    study: StudyDescription,
+    codes: ManifestCodes,
+    *,
+    document_uid: str,
+    submission_uid: str,
+    submitted: str,
+    repository_unique_id: str,
+) -> Submission:
+    """The submission of an on-demand entry of a study's manifest (ITI TF-2, 3.61.4.1).
+
+    It has what the manifest has, and nothing that tells of bytes: creationTime, hash, size.
+    """
+    entry = replace(
+        _entry(study, codes, document_uid, None),
+        object_type=ObjectType.ON_DEMAND_DOCUMENT,
+        repository_unique_id=repository_unique_id,
+    )
+    return _submission(entry, codes, submission_uid, submitted, _associations())
+
+
+def _submission(
+    entry: DocumentEntry,
+    codes: ManifestCodes,
+    submission_uid: str,
+    submitted: str,
+    associations: Iterable[Association],
+) -> Submission:
     submission_set = SubmissionSet(
         id=SET,
         unique_id=submission_uid,
         source_id=codes.source_id,
-        patient_id=study.patient_id,
+        patient_id=entry.patient_id,
         title=entry.title,
         submission_time=submitted,
         content_type_code=codes.content_type_code,
         authors=entry.authors,
     )
-    return Submission((submission_set,), (entry,), associations=tuple(_associations(replaces)))
+    return Submission((submission_set,), (entry,), associations=tuple(associations))
 
 
-def _entry(study: StudyDescription, codes: ManifestCodes, document_uid: str, created: str) -> DocumentEntry:
+def _entry(study: StudyDescription, codes: ManifestCodes, document_uid: str, created: str | None) -> DocumentEntry:
     patient = study.patient or PatientDetails(study.patient_id or "")
     return DocumentEntry(
         id=DOCUMENT,
@@ -95,10 +128,12 @@ def _entry(study: StudyDescription, codes: ManifestCodes, document_uid: str, cre
     )
 
 
-def _associations(replaces: str | None) -> Iterator[Association]:
+def _associations(replaces: str | None = None, snapshot_of: str | None = None) -> Iterator[Association]:
     yield Association("Association01", AssociationType.HAS_MEMBER, SET, DOCUMENT, submission_set_status="Original")
     if replaces:
         yield Association("Association02", AssociationType.RPLC, DOCUMENT, f"urn:uuid:{replaces}")
+    if snapshot_of:
+        yield Association("Association03", AssociationType.IS_SNAPSHOT_OF, DOCUMENT, f"urn:uuid:{snapshot_of}")
 
 
 def _authors(institution: str) -> tuple[Author, ...]:

@@ -8,7 +8,7 @@ unit of work that registers it: either both are so, or neither, and another try 
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 from uuid import uuid4
@@ -51,6 +51,8 @@ class Published:
 class Provider(Protocol):
     """A document repository, as publishing needs it. See `repository.service.Repository.provide`."""
 
+    repository_unique_id: str
+
     def provide(
         self,
         submission: Submission,
@@ -67,7 +69,12 @@ class Overtaken(Exception):
 
 
 class Publisher:
-    """What publishes the studies of one source, at once or from the outbox."""
+    """What publishes the studies of one source, at once or from the outbox.
+
+    `survivor_of` gives the patient id to submit for, where the objects' patient was merged into another. `standing`
+    gives the UUID (bare) of the approved DocumentEntry of a manifest's uniqueId: the one last published, a version of
+    it that somebody corrected since, or none, where it was withdrawn.
+    """
 
     def __init__(
         self,
@@ -79,6 +86,8 @@ class Publisher:
         source: ImagingSource,
         codes: ManifestCodes,
         now: Callable[[], float] = time.time,
+        survivor_of: Callable[[str], str] = str,
+        standing: Callable[[str], str | None] | None = None,
     ) -> None:
         self._database = database
         self._blobs = blobs
@@ -86,6 +95,8 @@ class Publisher:
         self._outbox = outbox
         self._source = source
         self._codes = codes
+        self._survivor_of = survivor_of
+        self._standing = standing
         self._now = now
 
     def publish(self, study_uid: str, caller: Caller) -> Published:
@@ -127,19 +138,17 @@ class Publisher:
         return True
 
     def _publish(self, study_uid: str, held: HeldStudy, caller: Caller) -> Published:
-        study = contents.of_row(self._database.rows, study_uid, self._source, held)
-        if not study.series:
-            raise Rejected.because(ErrorCode.InvalidRequest, study_uid, "the study has no object to share", SOURCE)
-        root = self._source.uid_root
+        study = shared_study(self._database.rows, study_uid, self._source, held)
+        root, replaces = self._source.uid_root, self._replaced(held)
         uid = derived_uid(root, "manifest", study_uid, study.source, held.version, held.changed)
         submission = manifest_submission(
-            study,
+            replace(study, patient_id=self._survivor_of(str(study.patient_id))),
             self._codes,
             document_uid=uid,
             submission_uid=new_uid(root),
             created=str(Dtm.of(datetime.fromtimestamp(held.changed, UTC))),
             submitted=str(Dtm.of(datetime.fromtimestamp(self._now(), UTC))),
-            replaces=held.manifest_entry_id,
+            replaces=replaces,
         )
 
         def note(unit: Unit, registered: Submission) -> None:
@@ -151,33 +160,65 @@ class Publisher:
 
         incoming = self._blobs.receive([self._manifest(study, uid, held)])
         registered = self._repository.provide(submission, {DOCUMENT: incoming}, caller, also=note)
-        return Published(uid, registered.entries[0].id, replaced=held.manifest_entry_id is not None)
+        return Published(uid, registered.entries[0].id, replaced=replaces is not None)
+
+    def _replaced(self, held: HeldStudy) -> str | None:
+        """The entry that the new manifest's will replace."""
+        if self._standing is None or not held.manifest_uid:
+            return held.manifest_entry_id
+        return self._standing(held.manifest_uid)
 
     def _manifest(self, study: StudyDescription, uid: str, held: HeldStudy) -> bytes:
-        return build_manifest(
-            study,
-            sop_instance_uid=uid,
-            series_instance_uid=derived_uid(self._source.uid_root, "manifest series", uid),
-            patient=study.patient or PatientDetails(study.patient_id or ""),
-            retrieve_location_uid=self._source.retrieve_location_uid,
-            retrieve_url=self._source.wado_url,
-            institution=study.institution,
-            # When the contents became what they are: the same at every try.
-            now=datetime.fromtimestamp(held.changed, self._source.zone),
-        )
+        return manifest_of(study, uid, held, self._source)
 
     def _held(self, study_uid: str) -> HeldStudy:
-        held = index.study_row(self._database.rows, study_uid, self._source.retrieve_location_uid)
-        if held is None:
-            raise contents.not_held(study_uid)
-        if held.patient_id is None:
-            text = "the study's objects have no Patient ID, so that nobody could find it"
-            raise Rejected.because(ErrorCode.XDSUnknownPatientId, study_uid, text, SOURCE)
-        return held
+        return held_study(self._database.rows, study_uid, self._source)
 
     def _failed(self, job: Job, reason: str, *, for_good: bool = False) -> None:
         structlog.get_logger(__name__).warning("manifest not published", attempts=job.attempts + 1, for_good=for_good)
         self._outbox.failed(job, reason, for_good=for_good)
+
+
+def held_study(rows: index.Rows, study_uid: str, source: ImagingSource) -> HeldStudy:
+    """The row of a study that can be published.
+
+    Raises:
+        Rejected: NotFound; XDSUnknownPatientId, the study names no patient.
+    """
+    held = index.study_row(rows, study_uid, source.retrieve_location_uid)
+    if held is None:
+        raise contents.not_held(study_uid)
+    if held.patient_id is None:
+        text = "the study's objects have no Patient ID, so that nobody could find it"
+        raise Rejected.because(ErrorCode.XDSUnknownPatientId, study_uid, text, SOURCE)
+    return held
+
+
+def shared_study(rows: index.Rows, study_uid: str, source: ImagingSource, held: HeldStudy) -> StudyDescription:
+    """What the study shares.
+
+    Raises:
+        Rejected: InvalidRequest, that is nothing.
+    """
+    study = contents.of_row(rows, study_uid, source, held)
+    if not study.series:
+        raise Rejected.because(ErrorCode.InvalidRequest, study_uid, "the study has no object to share", SOURCE)
+    return study
+
+
+def manifest_of(study: StudyDescription, uid: str, held: HeldStudy, source: ImagingSource) -> bytes:
+    """The manifest of a study as it was at `held`, under the SOP Instance UID `uid`: the same bytes at every try."""
+    return build_manifest(
+        study,
+        sop_instance_uid=uid,
+        series_instance_uid=derived_uid(source.uid_root, "manifest series", uid),
+        patient=study.patient or PatientDetails(study.patient_id or ""),
+        retrieve_location_uid=source.retrieve_location_uid,
+        retrieve_url=source.wado_url,
+        institution=study.institution,
+        # When the contents became what they are.
+        now=datetime.fromtimestamp(held.changed, source.zone),
+    )
 
 
 def derived_uid(root: str, *parts: object) -> str:

@@ -1,8 +1,8 @@
 """A question to the index of held objects, as a value: QIDO-RS and C-FIND ask the same (PS3.18 10.6, PS3.4 C.2.2.2)."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from enum import Enum, StrEnum, auto, unique
 from typing import Any, NamedTuple
 
@@ -159,6 +159,22 @@ def matches_of(level: Level, asked: Iterable[tuple[str, str]], *, fuzzy: bool = 
     if findings:
         raise Rejected(findings)
     return tuple(sorted(found.values(), key=lambda match: match.keyword))
+
+
+def for_all_ids(query: DicomQuery, same: Callable[[str, str | None], tuple[str, ...]]) -> DicomQuery:
+    """The question for all ids of the patient whom it names by PatientID, and by the issuer if it does.
+
+    `same` gives those ids, canonical CX texts, and none where the patient was never merged with another.
+    """
+    named = {m.keyword: m.values[0] for m in query.matches if m.operator is Operator.EQUALS}
+    if "PatientID" not in named:
+        return query
+    ids = same(named["PatientID"], named.get("IssuerOfPatientID"))
+    if not ids:
+        return query
+    others = (m for m in query.matches if m.keyword not in ("PatientID", "IssuerOfPatientID"))
+    # The issuer's column holds the whole identifier: an id of another issuer is another patient's.
+    return replace(query, matches=(*others, Match("IssuerOfPatientID", Operator.ONE_OF, ids)))
 
 
 def include_of(fields: Iterable[str]) -> frozenset[str]:

@@ -25,16 +25,17 @@ from repository.imaging.ingest import Ingest
 from repository.imaging.manifest_metadata import ManifestCodes
 from repository.imaging.packing import read, unpack
 from repository.imaging.publishing import Provider, Published, Publisher
-from repository.imaging.query import DicomQuery, Level
+from repository.imaging.query import DicomQuery, Level, for_all_ids
 from repository.imaging.scanner import PixelData, locate
 from repository.imaging.source import ImagingSource
+from repository.on_demand import OnDemand, OnDemandEntry
 from repository.registrar import Registrar
 from repository.store import imaging as index
 from repository.store.blobs import BlobStore, is_whole
 from repository.store.imaging import HeldInstance
 from repository.store.imaging_search import find
 
-__all__ = ["Found", "Frame", "HeldInstance", "ImagingRepository", "Outcome", "Published"]
+__all__ = ["Found", "Frame", "HeldInstance", "ImagingRepository", "OnDemandEntry", "Outcome", "Published"]
 
 CHUNK = 256 * 1024
 
@@ -56,7 +57,7 @@ class Frame:
 
 
 class ImagingRepository:
-    """The objects of one source. `publisher` makes their manifests."""
+    """The objects of one source. `publisher` makes their manifests, `on_demand` those of on-demand entries."""
 
     def __init__(
         self,
@@ -73,13 +74,23 @@ class ImagingRepository:
     ) -> None:
         self._database = database
         self._blobs = blobs
+        self._registrar = registrar
         self._audit = audit
         self._policy = policy
         self._source = source
         self._ingest = Ingest(database, blobs, registrar, source, now)
         self.publisher = Publisher(
-            database, blobs, repository, Outbox(database, now), source=source, codes=codes, now=now
+            database,
+            blobs,
+            repository,
+            Outbox(database, now),
+            source=source,
+            codes=codes,
+            now=now,
+            survivor_of=self._survivor_of,
+            standing=lambda unique_id: registrar.approved_entry(unique_id),
         )
+        self.on_demand = OnDemand(database, blobs, registrar, repository, policy, source=source, codes=codes, now=now)
 
     def store(
         self, objects: Iterable[Iterable[bytes]], caller: Caller, *, study_uid: str | None = None
@@ -177,18 +188,34 @@ class ImagingRepository:
 
     def publish(self, study_uid: str, caller: Caller) -> Published:
         """Publish the study's manifest at once. See `Publisher.publish`."""
+        self._must_see(study_uid, caller)
+        return self.publisher.publish(study_uid, caller)
+
+    def publish_on_demand(self, study_uid: str, caller: Caller) -> OnDemandEntry:
+        """Register the study's manifest as an on-demand entry. See `OnDemand.register`."""
+        self._must_see(study_uid, caller)
+        return self.on_demand.register(study_uid, caller)
+
+    def _must_see(self, study_uid: str, caller: Caller) -> None:
         held = index.study_row(self._database.rows, study_uid, self._source.retrieve_location_uid)
         if held is None or not self._policy.visibility(caller).admits(held.patient_id):
             raise contents.not_held(study_uid)
-        return self.publisher.publish(study_uid, caller)
+
+    def _survivor_of(self, patient_id: str) -> str:
+        return self._registrar.survivors(self._database, (patient_id,)).get(patient_id, patient_id)
 
     def _find(self, query: DicomQuery, caller: Caller) -> Found:
+        query = for_all_ids(query, self._registrar.same_patient)
         rows = find(self._database, query, self._policy.visibility(caller))
         shown = rows[: query.limit]
         patients = tuple(sorted({row.study.patient_id for row in shown if row.study.patient_id}))
         asked = ",".join(match.keyword for match in query.matches)
         self._audit.keep(AuditRecord(caller, EXECUTE, patients, (query.level.value,), count=len(shown), detail=asked))
-        return Found([answer(row, query, self._source.wado_url) for row in shown], len(rows) > len(shown))
+        survivors = self._registrar.survivors(self._database, patients) if patients else {}
+        matches = [
+            answer(row, query, self._source.wado_url, survivors.get(row.study.patient_id or "")) for row in shown
+        ]
+        return Found(matches, len(rows) > len(shown))
 
     def _pieces(self, held: HeldInstance, spans: Iterable[Span]) -> Iterator[bytes]:
         with self.open(held) as file:

@@ -15,7 +15,8 @@ class ImagingSource:
     may assign patient ids, the first of which stands in where an object names none; `accession_authority` stands in
     for the issuer of accession numbers, if not empty. `patient_issuers` maps an Issuer of Patient ID that is a name to
     an OID; a name that it does not have is nobody's. `time_zone` is the zone of dates and times that name no offset.
-    A study is published when nothing came for `quiet_seconds`, unless `automatic` is off.
+    A study is published when nothing came for `quiet_seconds`, unless `automatic` is off. What is assembled for an
+    on-demand entry is kept and registered, unless `persist_on_demand` is off.
     """
 
     retrieve_location_uid: str
@@ -27,6 +28,7 @@ class ImagingSource:
     time_zone: str = "UTC"
     quiet_seconds: float = 60.0
     automatic: bool = True
+    persist_on_demand: bool = True
 
     @property
     def default_authority(self) -> str:

@@ -90,6 +90,9 @@ class BlobStore(Protocol):
     def set_aside(self, sha256: str) -> None:
         """Move a blob out of sight, into quarantine; nothing is deleted. Raises KeyError when there is none."""
 
+    def remove(self, sha256: str) -> None:
+        """Delete a blob for good. Raises KeyError when there is none, OSError when it cannot be deleted."""
+
     def temporaries(self) -> Iterator[Temporary]:
         """What was received and neither kept nor discarded: uploads under way, and what a crash left behind."""
 

@@ -120,6 +120,13 @@ class FileBlobs:
         with _key_error(sha256):
             self._move_to_quarantine(self._path(sha256))
 
+    def remove(self, sha256: str) -> None:
+        """See `BlobStore.remove`. Gone when this returns, also after a loss of power."""
+        path = self._path(sha256)
+        with _key_error(sha256):
+            path.unlink()
+        self._disk.sync_folder(path.parent)
+
     def temporaries(self) -> Iterator[Temporary]:
         """See `BlobStore.temporaries`."""
         for path in sorted(self._tmp.iterdir()):

@@ -23,6 +23,22 @@ DOCUMENT = Table(
     Index("document_sha256", "sha256"),
 )
 
+# On-demand entries of held studies, by uniqueId (ITI TF-2, 3.61). The last snapshot that was kept: its uniqueId, its
+# entryUUID, and the `version` of the study that it shows; NULL before the first.
+ON_DEMAND = Table(
+    "on_demand",
+    METADATA,
+    Column("unique_id", Text, primary_key=True),
+    Column("patient_id", Text, nullable=False),
+    Column("study_uid", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("registered", Float, nullable=False),
+    Column("snapshot_unique_id", Text),
+    Column("snapshot_entry_id", Text),
+    Column("snapshot_version", Integer),
+    Index("on_demand_study", "study_uid", "source"),
+)
+
 # Columns of a study, series or instance are what questions filter and sort by; what answers say is in `attributes`.
 STUDY = Table(
     "study",

@@ -216,16 +216,16 @@ class TestKeeping:
 
 
 class TestNames:
-    @pytest.mark.parametrize("ask", ["open", "size", "verify", "set_aside"])
+    @pytest.mark.parametrize("ask", ["open", "size", "verify", "set_aside", "remove"])
     def test_an_unknown_hash_is_a_key_error(self, store, ask):
         kept(store)
         with pytest.raises(KeyError):
             getattr(store, ask)(NOBODY)
 
     @pytest.mark.parametrize("name", NOT_A_HASH)
-    @pytest.mark.parametrize("ask", ["open", "size", "verify", "set_aside"])
+    @pytest.mark.parametrize("ask", ["open", "size", "verify", "set_aside", "remove"])
     def test_what_is_no_hash_never_reaches_the_disk(self, store, ask, name, monkeypatch):
-        for module, call in ((io, "open"), (os, "open"), (os, "stat"), (os, "rename")):
+        for module, call in ((io, "open"), (os, "open"), (os, "stat"), (os, "rename"), (os, "unlink")):
             monkeypatch.setattr(module, call, failing(errno.EACCES))
         with pytest.raises(KeyError):
             getattr(store, ask)(name)
@@ -257,6 +257,15 @@ class TestCare:
             store.open(name)
         assert list(store.walk()) == [other]
         assert [path.read_bytes() for path in tmp_path.rglob(f"{name}*")] == [REPORT, REPORT]
+
+    def test_what_is_removed_is_gone_and_may_come_again(self, store, tmp_path):
+        other, name = kept(store, b"another"), kept(store)
+        store.remove(name)
+        with pytest.raises(KeyError):
+            store.remove(name)
+        assert list(store.walk()) == [other]
+        assert list(tmp_path.rglob(f"{name}*")) == []
+        assert content(store, kept(store)) == REPORT
 
     def test_temporaries_are_listed_with_age_and_size_and_can_be_set_aside(self, store, tmp_path):
         store.receive([REPORT])

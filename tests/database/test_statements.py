@@ -16,21 +16,19 @@ from database.engine import Database
 from database.sql import any_of
 from database.statement import DIALECTS, Statement
 from database.tables import AUDIT
-from registry import spool
+from registry import merges, spool
 from registry.access import Visibility
 from registry.metadata.urn import Status
 from registry.queries import (
     FindDocuments,
     FindResources,
-    GetAssociations,
     GetDocuments,
-    GetSubmissionSetAndContents,
     Page,
     ReferenceId,
     ResourceType,
     ReturnType,
 )
-from registry.store import documents, resource_rows, resources
+from registry.store import documents, folders, registration, resource_rows, resources, state
 from repository import fsck
 from repository.store import documents as held
 
@@ -103,27 +101,23 @@ HOT = {
         d, FIND, ReturnType.LEAF_CLASS, SOME, 9
     ),
     "GetDocuments by id": lambda d: documents.get_documents(
-        d, GetDocuments(ids=("a", "b")), ReturnType.LEAF_CLASS, ANYONE
+        d, GetDocuments(ids=("a", "b")), ReturnType.LEAF_CLASS, ANYONE, 9
     ),
     "GetDocuments by uniqueId": lambda d: documents.get_documents(
-        d, GetDocuments(unique_ids=("a", "b")), ReturnType.LEAF_CLASS, SOME
+        d, GetDocuments(unique_ids=("a", "b")), ReturnType.LEAF_CLASS, SOME, 9
     ),
     "GetDocuments by logicalID": lambda d: documents.get_documents(
-        d, GetDocuments(logical_ids=("a", "b")), ReturnType.LEAF_CLASS, ANYONE
+        d, GetDocuments(logical_ids=("a", "b")), ReturnType.LEAF_CLASS, ANYONE, 9
     ),
-    "GetAssociations": lambda d: documents.get_associations(
-        d, GetAssociations(("a", "b")), ReturnType.LEAF_CLASS, ANYONE
-    ),
-    "what a submission names": lambda d: d.rows(documents.STATE, ids=["a"], unique_ids=["b"]),
+    "what a submission names": lambda d: d.rows(state.STATE, ids=["a"], unique_ids=["b"]),
+    "patients that were merged": lambda d: d.rows(state.SURVIVORS, patients=["a", "b"]),
+    "what hangs on a document": lambda d: d.rows(registration.DEPENDENTS, replaced=["a", "b"], types=["x", "y"]),
+    "the folders of a document": lambda d: d.rows(folders.FOLDERS_OF, documents=["a", "b"]),
     "facts of entries": lambda d: documents.facts(d, ["a", "b"], SOME),
-    "a submission set and its contents": lambda d: documents.get_submission_set_and_contents(
-        d, GetSubmissionSetAndContents(unique_id="a"), ReturnType.LEAF_CLASS, ANYONE
-    ),
-    "its members": lambda d: documents._members(
-        d, GetSubmissionSetAndContents(id="a", format_codes=("a", "b")), ["a", "b"], SOME
-    ),
-    "the members of a set": lambda d: d.rows(documents.MEMBERS, owner="a"),
     "a patient and its FHIR id": lambda d: (d.rows(resource_rows.PATIENT_ROW, patient="p"), d.rows(resource_rows.PATIENT_OF, id="a")),
+    "whose records are one patient's": lambda d: (merges.group_of(d, "p"), merges.groups_of(d, ["p", "q"])),
+    "who was merged away": lambda d: merges.merged(d, ["p", "q"]),
+    "who has an identifier": lambda d: merges.same_as(d, "p", None),
     "documents held": lambda d: d.rows(held.FIND, ids=["a", "b"]),
     "DocumentReferences of a patient": lambda d: resources.find_document_references(
         d, replace(FIND, page=Page(9, (1.0, "x"))), ANYONE
@@ -137,7 +131,7 @@ HOT = {
         )
         for kind in (ResourceType.IMAGING_STUDY, ResourceType.DIAGNOSTIC_REPORT)
     },
-    "the studies of a report": lambda d: d.rows(resource_rows.STUDIES_OF_REPORT, id="a"),
+    "the studies of a report": lambda d: d.rows(resource_rows.STUDIES_OF_REPORT, id="a", patients=["a"]),
     "the next job": lambda d: d.rows(outbox.NEXT, now=1.0, topics=["a"]),
 }  # fmt: skip
 
@@ -165,7 +159,8 @@ def test_no_table_is_read_from_end_to_end_on_sqlite(sqlite, asked, name):
         connection, _ = database._pool.take()
         plan = [row[3] for row in connection.run(f"EXPLAIN QUERY PLAN {sql}", params)]
         assert any(step.startswith("SEARCH ") for step in plan), plan
-        scans = [step for step in plan if step.startswith("SCAN ") and "VIRTUAL TABLE" not in step]  # json_each is one
+        # json_each is a virtual table, and `fallen` is what a recursive question has found so far.
+        scans = [s for s in plan if s.startswith("SCAN ") and "VIRTUAL TABLE" not in s and s != "SCAN fallen"]
         assert not scans, f"{scans}: an index is missing, or the condition is written so that none is used\n{sql}"
 
 

@@ -20,7 +20,7 @@ def xdsi(*arguments: str) -> Result:
     return CliRunner().invoke(cli, arguments)
 
 
-@pytest.mark.parametrize("command", ["serve", "publish", "fsck"])
+@pytest.mark.parametrize("command", ["serve", "publish", "fsck", "trace"])
 def test_every_command_is_there_and_says_what_it_does(command: str) -> None:
     assert command in xdsi("--help").output
     assert xdsi(command, "--help").exit_code == 0
@@ -69,7 +69,7 @@ def test_a_settings_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "none.toml" in result.output
 
 
-@pytest.mark.parametrize("command", [("fsck",), ("publish", "1.2.3")])
+@pytest.mark.parametrize("command", [("fsck",), ("trace",), ("publish", "1.2.3")])
 def test_a_misspelt_data_folder_does_not_become_a_store(tmp_path: Path, command: tuple[str, ...]) -> None:
     result = xdsi(*command, "--data", str(tmp_path / "dta"))
     assert result.exit_code == commands.WRONG_USE

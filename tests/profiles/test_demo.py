@@ -156,3 +156,11 @@ def test_commands_work_beside_the_running_server(
     assert "1.2.3.4" in unknown.stderr
     checked = running.run_xdsi("fsck", "--data", str(demo_server.data))
     assert (checked.returncode, "Clean" in checked.stdout) == (0, True), checked.stdout
+
+
+def test_the_demonstration_keeps_the_wire_log(demo_server: running.RunningServer) -> None:
+    assert f"{demo_server.base_url}/trace" in demo_server.printed
+    requests.get(f"{demo_server.base_url}/fhir/metadata", timeout=10)
+    page = requests.get(f"{demo_server.base_url}/trace", timeout=10)
+    assert page.ok
+    assert "/fhir/metadata" in page.text

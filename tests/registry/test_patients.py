@@ -1,13 +1,16 @@
 """Patients: taken as they come, known by what was last said of them, found by their names."""
 
 import json
+from itertools import pairwise
 
 import pytest
 from keeping import ANNA, BO, CALLER, PNR, document, report, value_of
 
+from registry import merges
+from registry.identities import Merge, Tell, Unmerge
 from registry.metadata.errors import ErrorCode, Rejected
 from registry.metadata.model import PatientDetails
-from registry.patients import details_of
+from registry.patients import Told, details_of
 from registry.queries import FindResources, ReferenceId, ResourceType
 
 WHO = "family, given, birth_date, sex"
@@ -53,6 +56,60 @@ def test_an_unknown_authority_is_refused(kept):
         know(kept, "1^^^&1.2.3&ISO")
     assert [f.code for f in caught.value.findings] == [ErrorCode.XDSUnknownPatientId]
     assert kept.counts() == {}
+
+
+def tell(kept, patient=ANNA, deleted=(), **said):
+    told = Tell((Told(PatientDetails(patient, **said), frozenset(deleted)),))
+    kept.registry.identify(told, CALLER)
+
+
+def test_a_feed_knows_better_than_who_submits(kept):
+    know(kept, family="Ek", sex="F")
+    tell(kept, family="Al", given="Anna")
+    know(kept, family="Wrong", birth_date="1912")
+    assert known(kept) == [("Al", "Anna", "1912", "F", 3)]
+    tell(kept, given="Bo", deleted=("birth_date",))
+    assert known(kept) == [("Al", "Bo", "", "F", 4)]
+
+
+def test_what_a_feed_tells_keeps_the_other_identifiers(kept):
+    kept.submit(document(source_patient_info=("PID-5|Ek^Anna",)))
+    (entry,) = kept.registry.search(FindResources(ResourceType.PATIENT), CALLER).items
+    assert len(json.loads(entry.body)["identifier"]) == 2
+    tell(kept, family="Al")
+    (entry,) = kept.registry.search(FindResources(ResourceType.PATIENT), CALLER).items
+    assert len(json.loads(entry.body)["identifier"]) == 2
+    assert json.loads(entry.body)["name"][0]["family"] == "Al"
+
+
+@pytest.mark.parametrize("change", [Tell((Told(PatientDetails("1^^^&1.2.3&ISO")),)), Unmerge(ANNA, "1^^^&1.2.3&ISO")])
+def test_a_feed_is_believed_about_the_domains_patients_alone(kept, change):
+    with pytest.raises(Rejected) as caught:
+        kept.registry.identify(change, CALLER)
+    assert [f.code for f in caught.value.findings] == [ErrorCode.XDSUnknownPatientId]
+    assert kept.counts() == {}
+
+
+def test_long_chains_are_followed_and_parted(kept):
+    ids = [f"18{n:010d}^^^&{PNR}&ISO" for n in range(30)]
+    for one, other in pairwise(ids):
+        kept.registry.identify(Merge(Told(PatientDetails(other)), (one,)), CALLER)
+    assert set(merges.group_of(kept.database, ids[7]).ids) == set(ids)
+    assert merges.group_of(kept.database, ids[7]).survivor == ids[-1]
+    kept.registry.identify(Unmerge(ids[14], ids[15]), CALLER)
+    assert set(merges.group_of(kept.database, ids[0]).ids) == set(ids[:15])
+    assert merges.groups_of(kept.database, [ids[20], ids[3], "none"])["none"].ids == ("none",)
+    assert merges.everyone(kept.database, (ids[3], ids[20])) != ()
+    assert len(merges.everyone(kept.database, (ids[3], ids[20]))) == 30
+
+
+def test_an_identifier_of_whatever_authority(kept):
+    know(kept, ANNA)
+    assert merges.same_as(kept.database, value_of(ANNA), None) == ()
+    kept.registry.identify(Merge(Told(PatientDetails(BO)), (ANNA,)), CALLER)
+    assert set(merges.same_as(kept.database, value_of(ANNA), None)) == {ANNA, BO}
+    assert set(merges.same_as(kept.database, value_of(ANNA), PNR)) == {ANNA, BO}
+    assert merges.same_as(kept.database, value_of(ANNA), "1.2.3") == ()
 
 
 def test_a_submission_says_who_its_patient_is(kept):

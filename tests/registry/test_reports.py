@@ -10,7 +10,7 @@ from keeping import ANNA, BO, CALLER, document, reference, relation, report, stu
 from registry.identity import report_id
 from registry.metadata.errors import Rejected
 from registry.metadata.urn import AssociationType
-from registry.queries import FindDocuments, Page, ResourceType
+from registry.queries import FindDocuments, FindResources, Page, ResourceType
 
 REPORT = ResourceType.DIAGNOSTIC_REPORT
 SHOWN = """
@@ -79,6 +79,41 @@ def test_the_same_report_again_for_its_patient_is_the_same_report(kept):
     kept.submit(again)
     assert kept.counts()["diagnostic_report"] == 1
     assert body(kept, first)["presentedForm"][0]["title"] == "again"
+
+
+def test_a_replaced_report_sent_again_takes_nothing_from_its_replacement(kept):
+    """The report has gone on to the newer document; the old one, registered once more, is a report beside it."""
+    old, new = report(title="old"), report(title="new")
+    kept.submit(old)
+    kept.replace(new, old)
+    kept.submit(replace(report(title="old again"), unique_id=old.unique_id))
+    assert current(kept) == {"Approved"}
+    found = kept.registry.search(FindResources(REPORT, patient_ids=(ANNA,)), CALLER).items
+    titles = {json.loads(one.body)["presentedForm"][0]["title"]: one.status for one in found}
+    assert titles == {"new": "amended", "old again": "final"}
+
+
+def test_a_replacement_sent_again_is_still_the_amended_report(kept):
+    old, new = report(title="old"), report(title="new")
+    kept.submit(old)
+    kept.replace(new, old)
+    kept.submit(replace(report(title="new again"), unique_id=new.unique_id))
+    (found,) = kept.registry.search(FindResources(REPORT, patient_ids=(ANNA,)), CALLER).items
+    assert (found.id, found.status, found.version) == (report_id(old.unique_id), "amended", 3)
+    assert json.loads(found.body)["presentedForm"][0]["title"] == "new again"
+
+
+def test_two_reports_replace_one(kept):
+    """The first of them is the amended report, the other is one of its own; both are there."""
+    old, one, two = report(), report(), report()
+    kept.submit(old)
+    kept.submit(one, two, associations=tuple(relation(AssociationType.RPLC, new, old) for new in (one, two)))
+    found = kept.registry.search(FindResources(REPORT, patient_ids=(ANNA,)), CALLER).items
+    assert {(item.id, item.status) for item in found} == {
+        (report_id(old.unique_id), "amended"),
+        (report_id(two.unique_id), "final"),
+    }
+    assert kept.statuses(old, one, two) == ["Deprecated", "Approved", "Approved"]
 
 
 def test_an_amended_report_can_be_amended_again(kept):

@@ -22,7 +22,8 @@ from registry.queries import (
 CLEO = ANNA.replace("1912", "1955")
 LEAF, REF = ReturnType.LEAF_CLASS, ReturnType.OBJECT_REF
 A, B, C = (Code(name, "1.2.3") for name in "ABC")
-TIMES = ("creation_time", "service_start_time", "service_stop_time")
+# Each time of a document, and which of the corpus have none.
+TIMES = {"creation_time": set(), "service_start_time": {"untimed"}, "service_stop_time": {"untimed"}}
 ONE_CODE = ("class_code", "type_code", "practice_setting_code", "healthcare_facility_type_code", "format_code")
 
 
@@ -35,7 +36,9 @@ class Corpus:
             "plain": document(authors=(Author(("1^Ek^Eva^^^Dr", "Per Åkesson")), Author(institutions=("Ek",)))),
             "a": document(**dict.fromkeys(ONE_CODE, A), **dict.fromkeys(TIMES, "2023"), event_codes=(A, B)),
             "b": document(**dict.fromkeys(ONE_CODE, B), **dict.fromkeys(TIMES, "20230615120000"), event_codes=(B, C)),
-            "untimed": document(**dict.fromkeys(TIMES[1:]), event_codes=(A,), confidentiality_codes=(A, B), authors=()),
+            "untimed": document(
+                **dict.fromkeys(list(TIMES)[1:]), event_codes=(A,), confidentiality_codes=(A, B), authors=()
+            ),
             "odd": document(
                 authors=(Author(("100%^a_b\\c'",)),), reference_ids=(reference("R1", authority="1.9"), reference("R2"))
             ),
@@ -119,12 +122,16 @@ QUESTIONS = [
     ({"reference_ids": ((ReferenceId("R1", "other"),),)}, set()),
     ({"reference_ids": ((ReferenceId("R2"), ReferenceId("R3")),)}, {"odd", "referring"}),
     ({"reference_ids": ((ReferenceId("R1"),), (ReferenceId("R3"),))}, {"referring"}),
-    # times: a coarse one begins with its first second; from inclusive, to exclusive; what has none is not found
-    *(({f"{time}_from": FROM, f"{time}_to": TO}, {"a"}) for time in TIMES),
-    *(({f"{time}_from": "20230101000001", f"{time}_to": "20230615120001"}, {"b"}) for time in TIMES),
-    *(({f"{time}_from": TO, f"{time}_to": TO}, set()) for time in TIMES),
-    *(({f"{time}_to": FROM}, set()) for time in TIMES),
-    ({"service_start_time_from": "1900"}, ALL - {"untimed"}),
+    # times: a coarse one begins with its first second; from inclusive, to exclusive; a service time that is not there
+    # does not decide
+    *(({f"{time}_from": FROM, f"{time}_to": TO}, {"a", *none}) for time, none in TIMES.items()),
+    *(
+        ({f"{time}_from": "20230101000001", f"{time}_to": "20230615120001"}, {"b", *none})
+        for time, none in TIMES.items()
+    ),
+    *(({f"{time}_from": TO, f"{time}_to": TO}, none) for time, none in TIMES.items()),
+    *(({f"{time}_to": FROM}, none) for time, none in TIMES.items()),
+    ({"service_start_time_from": "1900"}, ALL),
     ({"creation_time_from": "20230701000000"}, ALL - {"a", "b"}),
 ]
 

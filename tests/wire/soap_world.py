@@ -22,23 +22,29 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from conformance import messages
 from profiles.app import create_app
+from profiles.catalog import Soap
+from profiles.faces.wsdl import SCHEMAS
 from profiles.house import House
+from profiles.installed import PROFILES
 from profiles.settings import Settings
 from registry.metadata.model import Submission
 from registry.metadata.urn import Action, Namespace, ResponseStatus, Severity
 
-SERVICE = {
-    Action.REGISTRY_STORED_QUERY: "registry",
-    Action.REGISTER_DOCUMENT_SET: "registry",
-    Action.PROVIDE_AND_REGISTER_DOCUMENT_SET: "repository",
-    Action.RETRIEVE_DOCUMENT_SET: "repository",
-    Action.RETRIEVE_IMAGING_DOCUMENT_SET: "imaging",
+OPERATIONS = {
+    transaction.face.action: transaction
+    for profile in PROFILES
+    for transaction in profile.transactions
+    if isinstance(transaction.face, Soap) and transaction.face.service != "initiating-gateway"
 }
+"""Every SOAP transaction that is installed, by its action; the Initiating Gateway answers to actions of others."""
+SERVICE = {action: transaction.face.service for action, transaction in OPERATIONS.items()}
 REPOSITORY = "1.2.752.129.2.9.2"
 IMAGING_SOURCE = "1.2.752.129.2.9.3"
 SOAP, WSA, RS, XDSB, RIM = (
     f"{{{ns}}}" for ns in (Namespace.SOAP, Namespace.ADDRESSING, Namespace.RS, Namespace.XDS_B, Namespace.RIM)
 )
+SOAP11, HL7 = f"{{{Namespace.SOAP_1_1}}}", f"{{{Namespace.HL7_V3}}}"
+ACCEPTED = {"AA", "CA"}
 FAULT_CODES = {"Sender", "Receiver", "MustUnderstand", "VersionMismatch"}
 # ITI TF-3, table 4.2.4.1-2, as far as this server's transactions may answer with it; RAD-69 has DICOM's code besides.
 BOOK_CODES = {
@@ -50,9 +56,20 @@ BOOK_CODES = {
     "XDSPatientIdDoesNotMatch", "XDSUnknownStoredQuery", "XDSStoredQueryMissingParam", "XDSStoredQueryParamNumber",
     "XDSResultNotSinglePatient", "XDSRegistryDeprecatedDocumentError", "XDSUnknownRepositoryId",
     "XDSDocumentUniqueIdError", "XDSUnknownCommunity", "XDSMissingHomeCommunityId", "InvalidDocumentContent",
-    "urn:dicom:wado:0007",
+    "XDSUnavailableCommunity", "XDSMetadataUpdateError", "XDSMetadataUpdateOperationError", "XDSMetadataVersionError",
+    "XDSPatientIDReconciliationError", "XDSMetadataAnnotationError", "XDSMetadataIdentifierError", "XDSObjectTypeError",
+    "XDSInvalidRequestException", "UnmodifiableMetadataError", "LocalPolicyRestrictionError",
+    "UnresolvedReferenceException", "ReferencesExistException", "XDSUnreferencedObjectException",
+    "XDSMetadataModelException", "XDSRemoveDocumentsError", "urn:dicom:wado:0007",
 }  # fmt: skip
 INTERNAL = "an internal error"
+# ITI TF-3, 4.2.4.2: a part of an answer is of use to who asks, never to who submits.
+PARTLY = {
+    Action.REGISTRY_STORED_QUERY, Action.MULTI_PATIENT_STORED_QUERY, Action.RETRIEVE_DOCUMENT_SET,
+    Action.RETRIEVE_IMAGING_DOCUMENT_SET, Action.CROSS_GATEWAY_QUERY, Action.CROSS_GATEWAY_RETRIEVE,
+}  # fmt: skip
+# WS-Addressing 1.0 SOAP Binding, 6.4.1.
+WITHIN_INVALID = {"ActionMismatch", "InvalidCardinality", "OnlyAnonymousAddressSupported"}
 
 
 @dataclass(frozen=True)
@@ -85,12 +102,24 @@ class Answer:
 
     @property
     def fault(self) -> tuple[str, str, str] | None:
-        """Code, subcode and reason of a fault, prefixes off."""
+        """Code, innermost subcode and reason of a fault, prefixes off."""
+        if self.body.tag == f"{SOAP11}Fault":
+            return self.body.findtext("faultcode").partition(":")[2], "", self.body.findtext("faultstring")
         if self.body.tag != f"{SOAP}Fault":
             return None
         code = self.body.findtext(f"{SOAP}Code/{SOAP}Value").partition(":")[2]
-        subcode = self.body.findtext(f"{SOAP}Code/{SOAP}Subcode/{SOAP}Value") or ""
-        return code, subcode.partition(":")[2], self.body.findtext(f"{SOAP}Reason/{SOAP}Text")
+        subcodes = self.subcodes
+        return code, subcodes[-1] if subcodes else "", self.body.findtext(f"{SOAP}Reason/{SOAP}Text")
+
+    @property
+    def subcodes(self) -> list[str]:
+        """The subcodes of a fault, the outer first, prefixes off."""
+        return [e.findtext(f"{SOAP}Value").partition(":")[2] for e in self.body.iter(f"{SOAP}Subcode")]
+
+    @property
+    def blocks(self) -> list[Any]:
+        """The header blocks."""
+        return list(self.envelope.find(f"{SOAP}Header"))
 
     @property
     def outcome(self) -> str:
@@ -98,6 +127,8 @@ class Answer:
         for element in self.body.iter():
             if element.get("status", "") in set(ResponseStatus):
                 return str(element.get("status")).rpartition(":")[2]
+            if element.tag == f"{HL7}typeCode" and element.getparent().tag == f"{HL7}acknowledgement":
+                return "Success" if element.get("code") in ACCEPTED else "Failure"
         return ""
 
     @property
@@ -135,8 +166,7 @@ def schemas() -> etree.XMLSchema:
     folder = files("profiles.faces").joinpath("schemas")
     xs = Namespace.XML_SCHEMA
     driver = etree.Element(f"{{{xs}}}schema")
-    order = ("rim.xsd", "rs.xsd", "lcm.xsd", "query.xsd", "xds_b.xsd", "xds_i_b.xsd")
-    for name in order:
+    for name in SCHEMAS.values():
         path = str(folder.joinpath(name))
         namespace = etree.parse(path).getroot().get("targetNamespace")
         etree.SubElement(driver, f"{{{xs}}}import", namespace=namespace, schemaLocation=path)
@@ -150,18 +180,15 @@ def judged(status: int, content_type: str, content: bytes) -> Answer:
     """The answer, having checked all that holds for every one of them."""
     assert status in {200, 400, 406, 413, 415, 500, 507}, status
     envelope = etree.fromstring(unpack(content_type, content) if content_type.startswith("multipart/") else content)
+    if content_type.startswith("text/xml"):
+        return _judged_old(status, content_type, envelope)
     assert envelope.tag == f"{SOAP}Envelope"
     (body,) = envelope.find(f"{SOAP}Body")
     answer = Answer(status, content_type, envelope, body)
     assert len(envelope.findall(f"{SOAP}Header/{WSA}Action")) == 1
     assert (envelope.findtext(f"{SOAP}Header/{WSA}MessageID") or "").startswith("urn:uuid:")
     if answer.fault:
-        code, _, reason = answer.fault
-        assert code in FAULT_CODES
-        assert len(reason) > 10
-        # SOAP 1.2 part 2, table 20: Sender is the client's fault, the others are answered with 500 or more.
-        assert status in ({400, 406, 413, 415} if code == "Sender" else {500, 507}), (status, code)
-        assert answer.action == f"{Namespace.ADDRESSING}/fault"
+        _judge_fault(answer)
         return answer
     assert status == 200
     if not _VALID:
@@ -169,13 +196,43 @@ def judged(status: int, content_type: str, content: bytes) -> Answer:
     _VALID[0].validate(body)
     assert [e.message for e in _VALID[0].error_log] == []
     wrong = [e for e in answer.errors if e.severity != Severity.WARNING]
+    assert {e.severity for e in answer.errors} <= set(Severity)
+    if body.tag.startswith(HL7):
+        return answer
     assert (answer.outcome == "Success") == (not wrong)
     assert answer.outcome in {"Success", "Failure", "PartialSuccess"}
+    assert answer.outcome != "PartialSuccess" or answer.action in {a.response for a in PARTLY}
     for error in answer.errors:
         assert error.code in BOOK_CODES, error
         assert error.context
     assert INTERNAL not in answer.text, answer.text
     return answer
+
+
+def _judge_fault(answer: Answer) -> None:
+    assert answer.fault is not None
+    code, subcode, reason = answer.fault
+    assert code in FAULT_CODES
+    assert len(reason) > 10
+    # SOAP 1.2 part 2, table 20: Sender is the client's fault, the others are answered with 500 or more.
+    assert answer.status in ({400, 406, 413, 415} if code == "Sender" else {500, 507}), (answer.status, code)
+    by_soap = code in {"MustUnderstand", "VersionMismatch"}
+    assert answer.action == f"{Namespace.ADDRESSING}/{'soap/' if by_soap else ''}fault"
+    if subcode in WITHIN_INVALID:
+        assert answer.subcodes == ["InvalidAddressingHeader", subcode]
+    assert (code == "MustUnderstand") == any(e.tag == f"{SOAP}NotUnderstood" for e in answer.blocks)
+    assert (code == "VersionMismatch") == any(e.tag == f"{SOAP}Upgrade" for e in answer.blocks)
+
+
+def _judged_old(status: int, content_type: str, envelope: Any) -> Answer:
+    """A fault in SOAP 1.1, for a sender of SOAP 1.1."""
+    assert (status, envelope.tag) == (500, f"{SOAP11}Envelope")
+    (body,) = envelope.find(f"{SOAP11}Body")
+    assert body.findtext("faultcode") == f"{envelope.prefix}:VersionMismatch"
+    (supported,) = envelope.find(f"{SOAP11}Header/{SOAP}Upgrade")
+    prefix, _, name = supported.get("qname").partition(":")
+    assert (supported.nsmap[prefix], name) == (Namespace.SOAP, "Envelope")
+    return Answer(status, content_type, envelope, body)
 
 
 class World:

@@ -14,7 +14,7 @@ NAMES = sorted(path.stem for path in (HERE / "accepted").glob("*.http"))
 PROVIDED = [name for name in NAMES if "provide" in name or "first" in name or "uuids" in name]
 
 REFUSED = {
-    "soap11": "Sender",
+    "soap11": "VersionMismatch",
     "soap11-in-soap12-type": "VersionMismatch",
     "provide-without-mtom": "Sender",
     "cross-gateway-query": "ActionNotSupported",

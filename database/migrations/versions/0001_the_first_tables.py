@@ -80,6 +80,7 @@ def upgrade() -> None:
         sa.Column("registered", sa.Float(), nullable=False),
         sa.Column("is_latest", sa.Boolean(), nullable=False),
         sa.Column("object_type", sa.Text(), nullable=False),
+        sa.Column("is_online", sa.Boolean(), nullable=False),
         sa.Column("mime_type", sa.Text(), nullable=False),
         sa.Column("unique_id", sa.Text(), nullable=False),
         sa.Column("repository_unique_id", sa.Text(), nullable=True),
@@ -93,16 +94,22 @@ def upgrade() -> None:
         sa.Column("format_code", sa.Text(), nullable=True),
         sa.Column("healthcare_facility_type_code", sa.Text(), nullable=True),
         sa.Column("practice_setting_code", sa.Text(), nullable=True),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("updated", sa.Float(), nullable=False),
         sa.Column("fhir", sa.LargeBinary(), nullable=False),
         sa.Column("dictionary", sa.Integer(), nullable=False),
         sa.Column("ebrim", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", "patient_id"),
     )
+    op.create_index("document_entry_class_code", "document_entry", ["class_code", "creation_time"], unique=False)
+    op.create_index(
+        "document_entry_facility", "document_entry", ["healthcare_facility_type_code", "creation_time"], unique=False
+    )
     op.create_index("document_entry_logical_id", "document_entry", ["logical_id"], unique=False)
     op.create_index(
         "document_entry_patient",
         "document_entry",
-        ["patient_id", "status", "creation_time", "object_type", "id", "home"],
+        ["patient_id", "status", "creation_time", "object_type", "is_latest", "is_online", "id", "home"],
         unique=False,
     )
     op.create_index(
@@ -135,6 +142,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("code", sa.Text(), nullable=False),
     )
+    op.create_index("entry_code_code", "entry_code", ["code", "kind"], unique=False)
     op.create_index("entry_code_entry", "entry_code", ["entry_id", "kind", "code"], unique=False)
     op.create_table(
         "folder",
@@ -151,8 +159,9 @@ def upgrade() -> None:
         sa.Column("dictionary", sa.Integer(), nullable=False),
         sa.Column("ebrim", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", "patient_id"),
-        sa.UniqueConstraint("unique_id", name="folder_unique_id"),
+        sa.UniqueConstraint("unique_id", "version", name="folder_unique_id"),
     )
+    op.create_index("folder_logical_id", "folder", ["logical_id"], unique=False)
     op.create_index("folder_patient", "folder", ["patient_id", "status", "last_update_time"], unique=False)
     op.create_table(
         "imaging_study",
@@ -171,6 +180,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("uid", "source", name="imaging_study_uid"),
     )
+    op.create_index("imaging_study_manifest", "imaging_study", ["manifest_id"], unique=False)
     op.create_index("imaging_study_patient", "imaging_study", ["patient_id", "updated", "id"], unique=False)
     op.create_table(
         "instance",
@@ -193,6 +203,19 @@ def upgrade() -> None:
     )
     op.create_index("instance_series", "instance", ["study_uid", "series_uid", "source"], unique=False)
     op.create_index("instance_sha256", "instance", ["sha256"], unique=False)
+    op.create_table(
+        "on_demand",
+        sa.Column("unique_id", sa.Text(), nullable=False),
+        sa.Column("patient_id", sa.Text(), nullable=False),
+        sa.Column("study_uid", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("registered", sa.Float(), nullable=False),
+        sa.Column("snapshot_unique_id", sa.Text(), nullable=True),
+        sa.Column("snapshot_entry_id", sa.Text(), nullable=True),
+        sa.Column("snapshot_version", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("unique_id"),
+    )
+    op.create_index("on_demand_study", "on_demand", ["study_uid", "source"], unique=False)
     op.create_table(
         "outbox",
         sa.Column("topic", sa.Text(), nullable=False),
@@ -229,8 +252,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("patient_id", name="patient_patient_id"),
     )
-    op.create_index("patient_survivor", "patient", ["survivor"], unique=False)
+    op.create_index(
+        "patient_survivor",
+        "patient",
+        ["survivor"],
+        unique=False,
+        postgresql_where=sa.text("survivor IS NOT NULL"),
+        sqlite_where=sa.text("survivor IS NOT NULL"),
+    )
     op.create_index("patient_value", "patient", ["value"], unique=False)
+    op.create_table(
+        "patient_link",
+        sa.Column("subsumed", sa.Text(), nullable=False),
+        sa.Column("survivor", sa.Text(), nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.Column("undone", sa.Float(), nullable=True),
+    )
+    op.create_index("patient_link_subsumed", "patient_link", ["subsumed"], unique=False)
+    op.create_index("patient_link_survivor", "patient_link", ["survivor"], unique=False)
     op.create_table(
         "reference_id",
         sa.Column("patient_id", sa.Text(), nullable=False),
@@ -330,19 +369,32 @@ def downgrade() -> None:
     op.drop_index("reference_id_value", table_name="reference_id")
     op.drop_index("reference_id_record", table_name="reference_id")
     op.drop_table("reference_id")
+    op.drop_index("patient_link_survivor", table_name="patient_link")
+    op.drop_index("patient_link_subsumed", table_name="patient_link")
+    op.drop_table("patient_link")
     op.drop_index("patient_value", table_name="patient")
-    op.drop_index("patient_survivor", table_name="patient")
+    op.drop_index(
+        "patient_survivor",
+        table_name="patient",
+        postgresql_where=sa.text("survivor IS NOT NULL"),
+        sqlite_where=sa.text("survivor IS NOT NULL"),
+    )
     op.drop_table("patient")
     op.drop_index("outbox_due", table_name="outbox")
     op.drop_table("outbox")
+    op.drop_index("on_demand_study", table_name="on_demand")
+    op.drop_table("on_demand")
     op.drop_index("instance_sha256", table_name="instance")
     op.drop_index("instance_series", table_name="instance")
     op.drop_table("instance")
     op.drop_index("imaging_study_patient", table_name="imaging_study")
+    op.drop_index("imaging_study_manifest", table_name="imaging_study")
     op.drop_table("imaging_study")
     op.drop_index("folder_patient", table_name="folder")
+    op.drop_index("folder_logical_id", table_name="folder")
     op.drop_table("folder")
     op.drop_index("entry_code_entry", table_name="entry_code")
+    op.drop_index("entry_code_code", table_name="entry_code")
     op.drop_table("entry_code")
     op.drop_index("entry_author_entry", table_name="entry_author")
     op.drop_table("entry_author")
@@ -351,6 +403,8 @@ def downgrade() -> None:
     op.drop_index("document_entry_patient_registered", table_name="document_entry")
     op.drop_index("document_entry_patient", table_name="document_entry")
     op.drop_index("document_entry_logical_id", table_name="document_entry")
+    op.drop_index("document_entry_facility", table_name="document_entry")
+    op.drop_index("document_entry_class_code", table_name="document_entry")
     op.drop_table("document_entry")
     op.drop_index("document_sha256", table_name="document")
     op.drop_table("document")

@@ -3,12 +3,19 @@
 from dataclasses import replace
 
 from registry.metadata.model import Association, Author, Code, DocumentEntry, Folder, Submission, SubmissionSet
-from registry.metadata.urn import AssociationType
+from registry.metadata.urn import AssociationType, DocumentAvailability
 
 CX = "191212121212^^^&1.2.752.129.2.1.3.1&ISO"
 OTHER_CX = "200001012384^^^&1.2.752.129.2.1.3.1&ISO"
 REGISTERED = "urn:uuid:11111111-2222-4333-8444-555555555555"
 CODE = Code("1", "1.2.3", "one")
+AUTHOR = Author(
+    person=("1^Welby^Marcus^^^^^^&1.2.9&ISO",),
+    institutions=("North^^^^^^^^^1.2.3.9", "South"),
+    roles=("physician",),
+    specialties=("radiology",),
+    telecommunications=("^^Internet^welby@example.org", "^WPN^PH^^^^7"),
+)
 ENTRY = DocumentEntry(
     id="Document01",
     mime_type="application/pdf",
@@ -27,7 +34,9 @@ ENTRY = DocumentEntry(
     source_patient_info=("PID-5|Welby^Marcus",),
     reference_ids=("A1^^^^urn:ihe:iti:xds:2013:accession",),
     repository_unique_id="1.2.5",
-    authors=(Author(("1^Welby",)),),
+    uri="report.pdf",
+    document_availability=DocumentAvailability.ONLINE,
+    authors=(AUTHOR,),
     class_code=CODE,
     confidentiality_codes=(CODE,),
     event_codes=(CODE,),
@@ -43,7 +52,9 @@ SET = SubmissionSet(
     source_id="1.2.3.4",
     patient_id=CX,
     title="Reports",
+    comments="sent again",
     submission_time="20240101120000",
+    authors=(AUTHOR,),
     content_type_code=CODE,
     intended_recipients=("North|1^Welby",),
     home="urn:oid:1.2.6",
@@ -53,6 +64,7 @@ FOLDER = Folder(
     unique_id="1.2.3.3",
     patient_id=CX,
     title="Course",
+    comments="of treatment",
     last_update_time="20240101120000",
     codes=(CODE,),
     home="urn:oid:1.2.6",

@@ -58,6 +58,9 @@ class FakeRegistry:
     def patient_ids(self, fhir_id: str) -> tuple[str, ...]:
         return (PATIENT_CX,) if fhir_id == PATIENT else ()
 
+    def every_id(self, patient_ids: Iterable[str]) -> frozenset[str]:
+        return frozenset(patient_ids)
+
     def entries(self, ids: Iterable[str], caller: Caller) -> Sequence[Any]:
         return [
             SimpleNamespace(unique_id=id, repository_unique_id=self.documents[id].repository)

@@ -106,7 +106,7 @@ def read(element: Any) -> dict[str, Any]:
         assert c.get("classifiedObject") == element.get("id")
         scheme = c.get("classificationScheme")
         if scheme in AUTHORS:
-            author = {AUTHOR_FIELDS[name]: texts for name, texts in slots(c).items()}
+            author = {AUTHOR_FIELDS.get(name, name): texts for name, texts in slots(c).items()}
             found.setdefault("authors", []).append(author)
         elif scheme is not None:
             (system,) = slots(c)["codingScheme"]
@@ -133,7 +133,9 @@ def expected(thing: Any) -> dict[str, Any]:
             found[name] = [(c.code, c.scheme, c.display or None) for c in many]
     if getattr(thing, "authors", ()):
         found["authors"] = [
-            {f: list(getattr(a, f)) for f in AUTHOR_FIELDS.values() if getattr(a, f)} for a in thing.authors
+            {f: list(getattr(a, f)) for f in AUTHOR_FIELDS.values() if getattr(a, f)}
+            | {name: list(texts) for name, texts in a.extra}
+            for a in thing.authors
         ]
     return found
 
@@ -186,7 +188,7 @@ def full_entry() -> dict[str, Any]:
                 ("radiologi",),
                 ("^^Internet^eva@example.org",),
             ),
-            Author(institutions=("Sjukhus C",)),
+            Author(institutions=("Sjukhus C",), extra=(("urn:vendor:author", ("1", ODD)), ("shift", ("night",)))),
         ),
         "class_code": Code("IMG", "1.2.752.129.2.9.6.1", ODD),
         "confidentiality_codes": (Code("N", "2.16.840.1.113883.5.25", "normal"), Code("V", "2.16.840.1.113883.5.25")),

@@ -278,7 +278,7 @@ def test_other_content_types_are_refused(shelf, content_type):
 
 
 def test_a_plain_message_cannot_include(shelf):
-    with pytest.raises(Rejected, match="names no attachment"):
+    with pytest.raises(Rejected, match=r"came alone; send MTOM"):
         shelf.read(envelope(xop("cid:1@x")), content_type="application/soap+xml")
 
 

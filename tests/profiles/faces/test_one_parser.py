@@ -1,4 +1,4 @@
-"""XML, multipart and DICOM from outside are read in one place each; this test reads the source to keep it so.
+"""XML, multipart, DICOM and HL7 v2 from outside are read in one place each; this test reads the source to keep it so.
 
 Every hole of this kind in other servers was a second parser beside the guarded one.
 """
@@ -14,12 +14,14 @@ SOURCES = ("registry", "repository", "database", "profiles", "conformance", "wsg
 
 XML_HOME = "profiles/faces/xml.py"
 MULTIPART_HOME = "profiles/faces/multipart.py"
+HL7_HOME = "profiles/faces/hl7v2.py"
 DICOM_HOMES = ("repository/imaging/", "profiles/demo/", "conformance/bench/")
 
 MEND_XML = "call profiles.faces.xml.parse(bytes), and profiles.faces.xml.text to escape"
 MEND_XML_BELOW = "let the caller parse by profiles.faces.xml and pass the element on"
 MEND_MULTIPART = "call profiles.faces.multipart.read_parts (or profiles.faces.mtom.read_message)"
 MEND_DICOM = "ask repository.imaging: its scanner bounds depth, count and lengths first"
+MEND_HL7 = "call profiles.faces.hl7v2.read: it bounds what the library is given, and reads escapes itself"
 MEND_NEVER = "leave it out: with input from outside it reads files and addresses that the sender chooses"
 
 LXML_PARSING = frozenset(
@@ -34,6 +36,7 @@ BANNED_MODULES = {
     **dict.fromkeys(("email.parser", "email.feedparser", "cgi", "multipart", "python_multipart"), MEND_MULTIPART),
     **dict.fromkeys(("werkzeug.formparser", "werkzeug.sansio.multipart", "requests_toolbelt"), MEND_MULTIPART),
     "pydicom.filereader": MEND_DICOM,
+    "hl7": MEND_HL7,
 }
 BANNED_NAMES = {
     **{f"lxml.etree.{name}": MEND_XML for name in LXML_PARSING},
@@ -91,6 +94,8 @@ def allowed(path: str, advice: str) -> bool:
         return path == XML_HOME
     if advice is MEND_MULTIPART:
         return path == MULTIPART_HOME
+    if advice is MEND_HL7:
+        return path == HL7_HOME
     return advice is MEND_DICOM and path.startswith(DICOM_HOMES)
 
 
@@ -141,6 +146,8 @@ def test_input_from_outside_is_parsed_in_one_place_each():
         "from pydicom import dcmread",
         "from pydicom.filereader import read_partial",
         "import pydicom as p\np.dcmread(f)",
+        "import hl7\nhl7.parse('')",
+        "from hl7.parser import parse",
         "def f():\n    from lxml import etree\n    return etree.fromstring",
     ],
 )
@@ -170,6 +177,7 @@ def test_each_home_may_do_its_own_and_no_other():
     assert not faults(XML_HOME, parse)
     assert not faults("repository/imaging/scanner.py", read)
     assert not faults("profiles/demo/make.py", read)
+    assert not faults(HL7_HOME, "import hl7")
     assert faults(XML_HOME, read)
     assert faults("repository/imaging/scanner.py", parse)
     assert faults("repository/store/blobs.py", read)

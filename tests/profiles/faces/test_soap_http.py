@@ -30,7 +30,7 @@ def url(world: World) -> Iterator[str]:
         yield found
 
 
-@pytest.mark.parametrize("service", ["registry", "repository", "imaging"])
+@pytest.mark.parametrize("service", ["registry", "repository", "imaging", "gateway"])
 @pytest.mark.parametrize("query", ["?wsdl", "?WSDL", "?wsdl=1"])
 def test_zeep_reads_each_wsdl_and_finds_its_operations(url: str, service: str, query: str) -> None:
     described = soap_client.client(f"{url}/xds/{service}{query}")

@@ -1,5 +1,6 @@
 """The one parser refuses what attacks a parser, and reads what senders send."""
 
+import os
 import resource
 import socket
 import threading
@@ -27,6 +28,7 @@ DOCTYPES = {
     "parameter entity": '<!DOCTYPE a [<!ENTITY % p SYSTEM "HTTP/p.dtd"> %p;]><a/>',
     "parameter entity of a file": '<!DOCTYPE a [<!ENTITY % p SYSTEM "FILE"> %p;]><a/>',
     "outer DTD": '<!DOCTYPE a SYSTEM "HTTP/a.dtd"><a/>',
+    "outer DTD of a file": '<!DOCTYPE a SYSTEM "FILE"><a/>',
     "public DTD": '<!DOCTYPE a PUBLIC "-//X//Y" "HTTP/a.dtd"><a/>',
     "entity in an attribute": '<!DOCTYPE a [<!ENTITY e "x">]><a b="&e;"/>',
     "attribute default": '<!DOCTYPE a [<!ATTLIST a role CDATA "admin">]><a/>',
@@ -70,6 +72,29 @@ def test_a_doctype_is_refused_and_nothing_is_fetched(payload, canary):
     assert time.perf_counter() - began < 0.5
     assert refused.findings[0].code is ErrorCode.InvalidRequest
     assert CANARY not in str(refused)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        '<!DOCTYPE a SYSTEM "{}"><a/>',
+        '<!DOCTYPE a SYSTEM "file://{}"><a/>',
+        '<!DOCTYPE a PUBLIC "-//X//Y" "{}"><a/>',
+        '<!DOCTYPE a [<!ENTITY e SYSTEM "{}">]><a>&e;</a>',
+        '<!DOCTYPE a [<!ENTITY % p SYSTEM "{}"> %p;]><a/>',
+    ],
+)
+def test_no_file_of_this_machine_is_opened(payload, tmp_path):
+    """A pipe that nobody writes to holds up whoever opens it; a device would do worse."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    thread = threading.Thread(target=lambda: refusal(payload.format(pipe).encode()), daemon=True)
+    thread.start()
+    thread.join(5)
+    opened = thread.is_alive()
+    if opened:
+        pipe.open("w").close()
+    assert not opened
 
 
 def test_the_doctype_finding_names_the_doctype():

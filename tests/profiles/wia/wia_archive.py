@@ -62,6 +62,14 @@ class AnyRegistrar:
     def touch_study(self, *_: Any) -> None:
         pass
 
+    def unknown_patients(self, *_: Any) -> dict[str, Any]:
+        return {}
+
+    survivors = unknown_patients
+
+    def same_patient(self, *_: Any) -> tuple[str, ...]:
+        return ()
+
 
 class KeptAudit:
     def __init__(self) -> None:

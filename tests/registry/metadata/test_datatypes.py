@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.metadata.datatypes import Cx, Cxi, Dtm, Xcn, Xon, is_oid, offset_of, uuid_urn
+from registry.metadata.datatypes import Cx, Cxi, Dtm, Xcn, Xon, Xtn, is_authority, is_oid, offset_of, uuid_urn
 
 ARC = st.integers(0, 2**40).map(str)
 OIDS = st.builds(
@@ -28,6 +28,17 @@ def test_oids(text):
 )
 def test_not_oids(text):
     assert not is_oid(text)
+
+
+@pytest.mark.parametrize("text", ["1.2.3", "3.4.5", "12.0.7", "1." + "1" * 62])
+def test_an_authority_need_not_be_below_a_real_first_arc(text):
+    assert is_authority(text)
+    assert Cx.parse(f"42^^^&{text}&ISO") == Cx("42", text)
+
+
+@pytest.mark.parametrize("text", ["", "1", "1.02", "01.2", "a.b", "1.2 ", "1." + "1" * 63])
+def test_not_authorities(text):
+    assert not is_authority(text)
 
 
 def test_uuid_urn():
@@ -117,6 +128,41 @@ def test_xon():
     assert Xon.parse("North") == Xon("North", "", "")
     with pytest.raises(ValueError, match="needs a name"):
         Xon.parse("^^^^^^^^^1.2.3")
+
+
+@pytest.mark.parametrize(
+    ("text", "one"),
+    [
+        ("^^Internet^eva@example.org", ("", "Internet", "eva@example.org", "")),
+        ("^NET^Internet^eva@example.org^^^", ("NET", "Internet", "eva@example.org", "")),
+        ("^PRN^PH^^46^8^1234567", ("PRN", "PH", "", "1234567")),
+        ("^WPN^CP^^^^^^^^^+46 8 1234567", ("WPN", "CP", "", "+46 8 1234567")),
+        ("^^FX^^^^7", ("", "FX", "", "7")),
+    ],
+)
+def test_xtn(text, one):
+    assert Xtn.parse(text) == Xtn(*one)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "component 3"),
+        ("08-123456", "component 3"),
+        ("^PRN^^^^^7", "component 3"),
+        ("^PRN^Internet^eva@example.org", "NET or empty"),
+        ("^NET^Internet", "is written"),
+        ("^NET^Internet^eva@example.org^46", "nothing after it"),
+        ("08^NET^Internet^eva@example.org", "nothing after it"),
+        ("^NET^PH^^^^7", "neither the use NET"),
+        ("^PRN^PH^eva@example.org^^^7", "nor an e-mail"),
+        ("^PRN^PH^^46^8", "needs a local number"),
+        ("^PRN^Pigeon^^^^7", "must be Internet or one of PH"),
+    ],
+)
+def test_xtn_says_what_is_wrong(text, words):
+    with pytest.raises(ValueError, match=words):
+        Xtn.parse(text)
 
 
 @given(st.datetimes(min_value=datetime(1, 1, 1)), st.sampled_from(PRECISIONS))

@@ -104,6 +104,19 @@ class NotingRegistrar:
     def know_patient(self, unit, patient, caller):
         self.patients.append(patient)
 
+    def unknown_patients(self, reader, patient_ids):
+        return {}
+
+    def survivors(self, reader, patient_ids):
+        return {}
+
+    def same_patient(self, value, authority):
+        return ()
+
+    def approved_entry(self, unique_id):
+        entries = (entry for one in reversed(self.submissions) for entry in one.entries)
+        return next((entry.id for entry in entries if entry.unique_id == unique_id), None)
+
     def know_study(self, unit, study, caller, *, manifest_id=None):
         self.known.append((study, manifest_id))
 

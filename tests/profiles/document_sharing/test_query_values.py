@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from profiles.xds_b.query_values import MOST_VALUES, Malformed, like_pattern, parse
+from profiles.document_sharing.query_values import MOST_VALUES, Malformed, like_pattern, parse
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,61 @@
+"""What the registry holds of the objects that a submission names: everything its rules ask, in one round trip.
+
+A second one is made only where the submission names what was registered for another patient: the two may have been
+merged since.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Text, and_, literal, null, select, union_all
+
+from database.engine import Database, Unit
+from database.sql import any_of
+from database.statement import Statement
+from registry.metadata.identify import canonical
+from registry.metadata.model import Submission
+from registry.state import Registered, State, named
+from registry.store.tables import ASSOCIATION, DOCUMENT_ENTRY, FOLDER, PATIENT, SUBMISSION_SET
+
+KINDS = {"document": DOCUMENT_ENTRY, "set": SUBMISSION_SET, "folder": FOLDER, "association": ASSOCIATION}
+OPTIONAL = ("unique_id", "hash", "size", "object_type")  # columns that not every kind has
+
+
+def _branch(kind: str, condition: Callable[[Any], ColumnElement[bool]]) -> Select[Any]:
+    columns = KINDS[kind].c
+    optional = (columns[name].cast(Text) if name in columns else null().cast(Text) for name in OPTIONAL)
+    return select(literal(kind), columns.id, columns.patient_id, columns.status, *optional).where(condition(columns))
+
+
+UNIQUE = tuple(kind for kind, table in KINDS.items() if "unique_id" in table.c)
+# A union of searches by one index each; a single search by id or uniqueId would use none.
+STATE = Statement(
+    union_all(
+        *(_branch(kind, lambda c: any_of(c.id, "ids")) for kind in KINDS),
+        # What an update has replaced may have been another patient's, and keeps nobody from anything.
+        *(_branch(kind, lambda c: and_(any_of(c.unique_id, "unique_ids"), c.is_latest)) for kind in UNIQUE),
+    )
+)
+
+
+SURVIVORS = Statement(
+    select(PATIENT.c.patient_id, PATIENT.c.survivor).where(
+        any_of(PATIENT.c.patient_id, "patients"), PATIENT.c.survivor.is_not(None)
+    )
+)
+
+
+def state_of(reader: Database | Unit, submission: Submission) -> State:
+    """What the registry holds of the objects that `submission` names.
+
+    What belongs to its patient has that patient's id here, though it was registered before a merge, for another id.
+    """
+    ids, unique_ids = named(submission)
+    found = [Registered._make(row) for row in dict.fromkeys(reader.rows(STATE, ids=ids, unique_ids=unique_ids))]
+    owner = canonical(submission.submission_sets[0].patient_id) if submission.submission_sets else None
+    others = {one.patient_id for one in found} - {owner}
+    if owner and others:
+        ends: dict[str, str] = dict(reader.rows(SURVIVORS, patients=sorted({owner, *others})))
+        own = {one for one in others if ends.get(one, one) == ends.get(owner, owner)}
+        found = [one._replace(patient_id=owner) if one.patient_id in own else one for one in found]
+    return State(found)
