@@ -94,7 +94,7 @@ def _add(unit: Unit, rng: random.Random, templates: list[Rows], owners: list[int
         fresh = list(_copies(rng, rng.choice(templates), patient_id(owner)))
         for table, row in fresh:
             added.setdefault(table, []).append(row)
-        if rng.randrange(SAMPLED) == 0:
+        if not archive.entries or rng.randrange(SAMPLED) == 0:
             archive.entries.append(_sample(fresh, owner))
     for table, rows in added.items():
         unit.insert(table, rows)

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from conformance.bench import archive as archive_module
 from conformance.bench import curve, loop, machine, registrations, report
 from conformance.bench.archive import Archive, grow
 from conformance.bench.client import Question, Wrong
@@ -166,6 +167,12 @@ def test_cpu_time_of_this_process_is_seen_and_only_grows():
 
 
 # --- the curve ---
+
+
+@pytest.fixture(autouse=True)
+def few_templates(monkeypatch):
+    monkeypatch.setattr(archive_module, "TEMPLATES", 3)
+    monkeypatch.setattr(curve, "WARM_UP", 3)
 
 
 def test_the_curve_is_measured_at_each_size_and_shown(tmp_path):

@@ -25,7 +25,7 @@ from registry.metadata.urn import ResponseStatus
 
 pytestmark = pytest.mark.crash
 
-KILLS = int(os.environ.get("XDSI_KILLS", "6"))
+KILLS = int(os.environ.get("XDSI_KILLS", "4"))
 CLIENTS = 8
 STARTS_WITHIN = 10.0  # seconds: the promise
 QUICK = {"XDSI_PUBLISHING__QUIET_SECONDS": "0.1"}
