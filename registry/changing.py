@@ -14,6 +14,7 @@ from registry.metadata.model import PatientDetails, Submission
 from registry.renderers import Renderers
 from registry.store import folders, registration, updates
 from registry.store import removal as rows_of_removal
+from registry.store.derived import OTHER_ENTRY
 from registry.store.registration import second_of
 from registry.store.state import state_of
 from registry.updates import RELATIONS, Plan, named, plan
@@ -23,7 +24,7 @@ from registry.updates import RELATIONS, Plan, named, plan
 class Means:
     """What a change needs of its registry: renderers, typeCodes of reports, whom it knows, and the time.
 
-    `moved` is told the uniqueId of a document that is another patient's from now on, and whose.
+    `moved` is told the uniqueId of a document that may be another patient's from now on, and whose it is.
     """
 
     renderers: Renderers
@@ -48,8 +49,9 @@ def update(unit: Unit, submission: Submission, caller: Caller, means: Means, *, 
     patient = said[0] if said else PatientDetails(str(ready.submission_set.patient_id))
     fhir_id = patients.take(unit, patient, means.renderers, means.now)
     planned = plan(ready, known)
-    _write(unit, planned, fhir_id, means)
-    audit_write(unit, AuditRecord(caller, UPDATE, planned.patients, planned.touched), means.now)
+    fallen = _write(unit, planned, fhir_id, means)
+    touched = tuple(dict.fromkeys((*planned.touched, *fallen)))
+    audit_write(unit, AuditRecord(caller, UPDATE, planned.patients, touched), means.now)
 
 
 def remove(unit: Unit, ids: Sequence[str], caller: Caller, means: Means) -> None:
@@ -75,6 +77,7 @@ def _lock(unit: Unit, submission: Submission) -> None:
     ids, logical_ids = named(submission)
     sets = submission.submission_sets
     owners = {one.unique_id for one in sets} | {canonical(one.patient_id) for one in sets}
+    owners |= {one.unique_id for one in submission.entries}
     unit.lock(*ids, *logical_ids, *(str(one) for one in owners - {None}))
     # Which versions and neighbours those are can only be asked now.
     unit.lock(*(one.id for one in updates.objects_of(unit, submission)))
@@ -87,22 +90,26 @@ def problems(
     codes = update_rules.RESTRICTED if restricted else update_rules.UPDATE
     known = updates.objects_of(reader, submission, means.renderers.slots_of if restricted else None)
     owners = Submission(submission.submission_sets)
-    of_set = lifecycle.problems(owners, state_of(reader, owners))
+    state = state_of(reader, replace(owners, entries=submission.entries))
+    of_set = lifecycle.problems(owners, state)
     # The code for what is wrong with a first registration is none of this transaction's (ITI TF-3, table 4.2.4.1-2).
     found = [replace(f, code=update_rules.FAULT) if f.code is ErrorCode.XDSRegistryMetadataError else f for f in of_set]
     found += update_rules.problems(submission, known, codes)
+    found += update_rules.shared_documents(submission, known, state)
     owners_named = [canonical(one.patient_id) for one in submission.submission_sets[:1]]
     unknown = patients.problems(reader, [one for one in owners_named if one], means.admission)
     return [*found, *dict(unknown).values()], known
 
 
-def _write(unit: Unit, planned: Plan, fhir_id: str, means: Means) -> None:
-    """Do what was planned; `fhir_id` is the submission's patient's."""
+def _write(unit: Unit, planned: Plan, fhir_id: str, means: Means) -> Sequence[str]:
+    """Do what was planned, `fhir_id` is the submission's patient's; the documents that fell by what replaces them."""
     renderers, now = means.renderers, means.now
     ready, owner = planned.submission, str(planned.submission.submission_set.patient_id)
     updates.supersede(unit, planned.places.values(), now)
-    for table, some in updates.placed(registration.rows_of(ready, renderers, fhir_id, now), planned):
+    rows = updates.placed(registration.rows_of(ready, renderers, fhir_id, now), planned)
+    for table, some in updates.filed(unit, rows, planned):
         unit.insert(table, some)
+    updates.keep_times(unit, planned)
     updates.copy_associations(unit, planned.copies, owner, now)
     updates.set_statuses(unit, planned.moves, now)
     fallen = registration.deprecate(unit, planned.standing.associations, now)
@@ -113,6 +120,7 @@ def _write(unit: Unit, planned: Plan, fhir_id: str, means: Means) -> None:
     sources += [str(one.source) for one, _ in planned.moves if one.type in RELATIONS]
     updates.relate(unit, sources, renderers, now)
     _follow(unit, planned, fallen, means)
+    return fallen
 
 
 def _touch_folders(unit: Unit, planned: Plan, now: float) -> None:
@@ -127,7 +135,8 @@ def _follow(unit: Unit, planned: Plan, fallen: Sequence[str], means: Means) -> N
     for entry in planned.submission.entries:
         before = planned.places[entry.id].before
         derived.follow(unit, entry, before.id, means.renderers, means.report_types, means.now)
-        if means.moved and before.patient_id != entry.patient_id:
+        # Whose the bytes are is not told by the version before: a merge may have changed the id that it has here.
+        if means.moved:
             means.moved(unit, str(entry.unique_id), str(entry.patient_id))
     moved = [(one.id, word) for one, word in planned.moves if one.kind == DOCUMENT]
     new = [(id_, place.status) for id_, place in planned.places.items() if place.before.kind == DOCUMENT]
@@ -140,7 +149,17 @@ def _take_out(unit: Unit, going: Sequence[Known], means: Means) -> None:
     entries = [one.id for one in going if one.kind == DOCUMENT]
     reports = derived.reports_of(unit, entries) if entries else []
     if entries:
-        derived.forget_studies(unit, entries, means.now)
+        derived.forget_studies(unit, entries, means.renderers, means.now)
     rows_of_removal.forget(unit, going)
     derived.forget_reports(unit, reports, means.now)
+    _hand_back(unit, going, means)
     updates.relate(unit, (str(one.source) for one in going if one.type in RELATIONS), means.renderers, means.now)
+
+
+def _hand_back(unit: Unit, gone: Sequence[Known], means: Means) -> None:
+    """A removed version may have moved its document: it is the patient's again whose entries are left."""
+    if means.moved is None:
+        return
+    for unique_id in dict.fromkeys(str(one.unique_id) for one in gone if one.kind == DOCUMENT):
+        for _, patient, *_ in unit.rows(OTHER_ENTRY, unique_id=unique_id):
+            means.moved(unit, unique_id, str(patient))

@@ -35,6 +35,9 @@ def _ids(submission: Submission, state: State) -> Iterator[Finding]:
                 "this entryUUID is registered already",
                 "ITI TF-3, 4.2.1.4",
             )
+        elif is_uuid(thing.id) and state.is_logical_id(thing.id):
+            text = "this entryUUID is the logicalID of a registered object"
+            yield Finding(ErrorCode.XDSRegistryMetadataError, thing.id, text, "ITI TF-3, 4.2.1.4")
 
 
 def _duplicates(submission: Submission, state: State) -> Iterator[Finding]:

@@ -101,8 +101,10 @@ def _groups(reader: Any, ends: Iterable[str]) -> dict[str, Group]:
 
 
 def lock(unit: Unit, *patient_ids: str) -> None:
-    """Hold off other merges, and whoever writes about these patients, until the unit ends."""
-    unit.lock(LINKS, *patient_ids)
+    """Hold off other merges, and whoever writes about these patients, by any of their ids, until the unit ends."""
+    unit.lock(LINKS)
+    # Nobody else can change now who is in a group, and all of its Patients may come to show other links.
+    unit.lock(*patient_ids, *everyone(unit, patient_ids))
 
 
 def merge(unit: Unit, survivor: str, subsumed: str, renderers: Renderers, now: float) -> None:

@@ -13,6 +13,7 @@ from registry.lifecycle import DEPRECATING
 from registry.metadata.model import DocumentEntry, Submission
 from registry.metadata.urn import FormatCode, ObjectType, ReferenceIdType
 from registry.renderers import Renderers
+from registry.store import derived as rows
 from registry.store.fragments import decompress
 from registry.store.registration import first
 from registry.store.resource_rows import (
@@ -28,7 +29,7 @@ from registry.store.tables import DIAGNOSTIC_REPORT, REFERENCE_ID
 REPORT_FORMATS = {FormatCode.PDF_REPORT, FormatCode.TEXT_REPORT, FormatCode.CDA_REPORT}
 STUDY_KINDS = (f"^{ReferenceIdType.STUDY_INSTANCE_UID}", f"^{ReferenceIdType.ACCESSION}")
 DICOM = "application/dicom"
-FINAL, AMENDED = "final", "amended"
+FINAL, AMENDED, WITHDRAWN = "final", "amended", "entered-in-error"
 
 
 def is_report(entry: DocumentEntry, report_types: Iterable[str]) -> bool:
@@ -55,8 +56,8 @@ def register(
     if documents:
         _add(unit, documents, replaces if deprecated else {}, now)
     if deprecated:
-        # What has not moved to a newer document is valid no longer: FHIR's word for a report that is withdrawn.
-        unit.execute(WITHDRAW_REPORTS, entries=list(deprecated), now=now)
+        # What has not moved to a newer document is valid no longer.
+        withdraw(unit, deprecated, now)
 
 
 def _add(unit: Unit, documents: Sequence[DocumentEntry], replaces: Mapping[str, str], now: float) -> None:
@@ -72,14 +73,52 @@ def _add(unit: Unit, documents: Sequence[DocumentEntry], replaces: Mapping[str, 
         # The same document registered again is the same report, now seen through its newest entry.
         again, was = showing.get(str(entry.unique_id), (None, None))
         if replaced:
-            unit.execute(MOVE_REPORT, b_id=replaced[0][0], as_status=AMENDED, entry=entry.id, at=at, now=now)
+            _move(unit, replaced[0][0], AMENDED, entry, at, now)
         elif again:
-            status = AMENDED if was == AMENDED else FINAL
-            unit.execute(MOVE_REPORT, b_id=again, as_status=status, entry=entry.id, at=at, now=now)
+            _move(unit, again, AMENDED if was == AMENDED else FINAL, entry, at, now)
         else:
             fresh.append(_row(entry, at, now, taken))
     unit.insert(DIAGNOSTIC_REPORT, fresh)
     unit.insert(REFERENCE_ID, [unique_id_row(entry) for entry in documents])
+
+
+def _move(unit: Unit, id_: str, status: str, entry: DocumentEntry, at: str | None, now: float) -> None:
+    # The patient too: an entry that takes the place of another may be filed under the id that it was merged into.
+    unit.execute(MOVE_REPORT, b_id=id_, as_status=status, entry=entry.id, patient=entry.patient_id, at=at, now=now)
+
+
+def withdraw(unit: Unit, entries: Sequence[str], now: float) -> None:
+    """The reports that these entries (bare UUIDs) show are withdrawn, but where the document has an approved entry."""
+    if unit.execute(WITHDRAW_REPORTS, entries=list(entries), now=now):
+        for id_, unique_id in unit.rows(rows.REPORTS_OF, entries=list(entries)):
+            _show_approved(unit, id_, unique_id, now)
+
+
+def restore(unit: Unit, entries: Sequence[str], now: float) -> None:
+    """These entries (bare UUIDs) are approved again, or a report again: what was withdrawn of their documents holds."""
+    for id_, unique_id in unit.rows(rows.WITHDRAWN_OF, entries=list(entries)):
+        _show_approved(unit, id_, unique_id, now)
+
+
+def _show_approved(unit: Unit, id_: str, unique_id: str, now: float) -> None:
+    found = unit.rows(rows.SHOWING, unique_id=unique_id, report=id_)
+    if found and found[0][2] != WITHDRAWN:
+        _show(unit, id_, found[0], now)
+
+
+def show_left(unit: Unit, id_: str, unique_ids: Iterable[str], now: float) -> bool:
+    """Let a report show what is left of the first of these documents that has an entry; False when none has."""
+    for unique_id in unique_ids:
+        found = unit.rows(rows.SHOWING, unique_id=unique_id, report=id_)
+        if found:
+            _show(unit, id_, found[0], now)
+            return True
+    return False
+
+
+def _show(unit: Unit, id_: str, row: Sequence[str], now: float) -> None:
+    entry, patient, word, at = row
+    unit.execute(rows.HAND_REPORT_BACK, b_id=id_, entry=entry, patient=patient, word=word, at=at, now=now)
 
 
 def _row(entry: DocumentEntry, at: str | None, now: float, taken: Container[str]) -> dict[str, object]:
@@ -109,8 +148,11 @@ def unique_id_row(entry: DocumentEntry) -> dict[str, object]:
     }
 
 
-def render(unit: Unit, id_: str, renderers: Renderers) -> bytes:
-    """The report's body of its document's DocumentReference and the studies that are known now."""
-    body, dictionary, patient = unit.rows(REPORT_ENTRY, id=id_)[0]
+def render(unit: Unit, id_: str, renderers: Renderers) -> bytes | None:
+    """The report's body of its document's DocumentReference and the studies that are known now; None: it is gone."""
+    shown = unit.rows(REPORT_ENTRY, id=id_)
+    if not shown:
+        return None
+    body, dictionary, patient = shown[0]
     found = [row[0] for row in unit.rows(STUDIES_OF_REPORT, id=id_, patients=list(merges.everyone(unit, (patient,))))]
     return renderers.diagnostic_report(decompress(body, dictionary), found)

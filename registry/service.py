@@ -66,7 +66,7 @@ class Registry:
     """The Document Registry actor.
 
     `describe(uid, source)` gives the present contents of a held study; `moved(unit, unique_id, patient_id)` is told of
-    a document that an update gave to another patient.
+    a document that an update or a removal may have given to another patient.
     """
 
     def __init__(
@@ -291,8 +291,14 @@ class Registry:
         query, settled = following.widened(self._database, query)
         found, owners = resources.find(self._database, query, self._policy.visibility(caller))
         if not all(item.body for item in found.items):
-            items = [item if item.body else self._rendered(item) for item in found.items]
-            found = Found(items, found.total, found.next)
+            # What was removed since it was found is left out.
+            whole = [
+                (item if item.body else self._rendered(item), owner)
+                for item, owner in zip(found.items, owners, strict=True)
+            ]
+            kept = [(item, owner) for item, owner in whole if item]
+            total = found.total - len(whole) + len(kept)
+            found, owners = Found([item for item, _ in kept], total, found.next), [owner for _, owner in kept]
         self._searched(caller, query.type, query.patient_ids or (), found)
         return found if query.type in following.ABOUT_NOBODY else self._followed(found, owners, settled)
 
@@ -302,14 +308,17 @@ class Registry:
         Raises:
             Rejected: NotFound, also for one that the caller may not see: the two answers must not differ.
         """
+        missing = Rejected.because(
+            ErrorCode.NotFound, f"{type}/{id}", "there is no such resource here", "FHIR R4, 3.1.0.1.3"
+        )
         known = resources.read(self._database, type, id)
         if known is None or not (type is ResourceType.ENDPOINT or self._policy.visibility(caller).admits(known[1])):
-            raise Rejected.because(
-                ErrorCode.NotFound, f"{type}/{id}", "there is no such resource here", "FHIR R4, 3.1.0.1.3"
-            )
+            raise missing
         found, patient = known
-        self._audit.keep(AuditRecord(caller, READ, (patient,) if patient else (), (f"{type}/{id}",), count=1))
         whole = found if found.body else self._rendered(found)
+        if whole is None:
+            raise missing
+        self._audit.keep(AuditRecord(caller, READ, (patient,) if patient else (), (f"{type}/{id}",), count=1))
         return whole if type in following.ABOUT_NOBODY else self._followed(Found([whole], 1), [patient]).items[0]
 
     def patient_ids(self, fhir_id: str) -> tuple[str, ...]:
@@ -340,18 +349,26 @@ class Registry:
     def _searched(self, caller: Caller, type_: ResourceType, owners: tuple[str, ...], found: Found) -> None:
         self._audit.keep(AuditRecord(caller, EXECUTE, owners, (str(type_),), count=found.total))
 
-    def _rendered(self, stale: StoredResource) -> StoredResource:
-        """A stale resource with its body: rendered of what is known now, and kept for the next reader."""
+    def _rendered(self, stale: StoredResource) -> StoredResource | None:
+        """A stale resource with its body: rendered of what is known now, and kept for the next reader; None: gone."""
 
-        def work(unit: Unit) -> bytes:
+        def work(unit: Unit) -> bytes | None:
+            body: bytes | None
             if stale.type is ResourceType.IMAGING_STUDY:
-                uid, source, _ = unit.rows(resource_rows.STUDY_ROW, id=stale.id)[0]
+                there = unit.rows(resource_rows.STUDY_ROW, id=stale.id)
+                if not there:
+                    return None
+                uid, source, _ = there[0]
                 study = self.describe(uid, source) if self.describe else StudyDescription(uid, source)
                 body = studies.render(unit, study, self._renderers, self._domain.locations, self._now())
             else:
                 body = reports.render(unit, stale.id, self._renderers)
+                if body is None:
+                    return None
             resources.keep_rendered(unit, stale.type, stale.id, stale.version, compress(body))
             return body
 
         body = self._database.transact(work)
+        if body is None:
+            return None
         return StoredResource(stale.type, stale.id, stale.version, stale.updated, stale.status, body)

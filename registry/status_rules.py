@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from registry.known import APPROVED, ASSOCIATION, DOCUMENT, FOLDER, NAMES, SET, Known, Objects
 from registry.metadata.errors import ErrorCode, Finding
 from registry.metadata.identify import bare_uuid
-from registry.metadata.model import Association
-from registry.metadata.urn import AssociationType
+from registry.metadata.model import Association, DocumentEntry
+from registry.metadata.urn import AssociationType, ObjectType
 from registry.update_codes import FAULT, STATUS, SUBMITTED, Codes
 from registry.updates import (
     NEW_STATUS,
@@ -17,6 +17,7 @@ from registry.updates import (
     Addition,
     Move,
     Operations,
+    replaced,
     slot,
 )
 
@@ -50,13 +51,8 @@ def of_move(move: Move, asked: Operations, known: Objects, codes: Codes) -> Iter
 
 def _new(asked: Operations, known: Objects) -> set[str]:
     """The ids of what the request registers, and of the versions that it replaces: either names the new one."""
-    new = {bare_uuid(v.thing.id) for v in asked.versions} | _replaced(asked, known)
+    new = {bare_uuid(v.thing.id) for v in asked.versions} | replaced(asked, known)
     return new | {bare_uuid(one.association.id) for one in asked.additions if one.association}
-
-
-def _replaced(asked: Operations, known: Objects) -> set[str]:
-    latest = (known.latest(v.kind, v.logical_id) for v in asked.versions)
-    return {old.id for old in latest if old}
 
 
 def _movable(one: Association, old: Known | None, known: Objects) -> Iterator[Finding]:
@@ -96,10 +92,30 @@ def of_addition(addition: Addition, asked: Operations, known: Objects, codes: Co
     for name, id_, kind in (("sourceObject", one.source, source), ("targetObject", one.target, DOCUMENT)):
         for code, text in _end(id_, kind, asked, known, codes):
             yield Finding(code, f"{one.id}.{name}", text, SUBMITTED)
+    if one.type == AssociationType.IS_SNAPSHOT_OF:
+        yield from _snapshot(one, asked, known)
     same = (one.type, bare_uuid(one.source), bare_uuid(one.target))
     others = known.ending_at(bare_uuid(one.source))
     if any((o.type, o.source, o.target) == same and o.status == APPROVED for o in others):
         yield Finding(FAULT, one.id, "there is such an association already", SUBMITTED)
+    added = (other.association for other in asked.additions)
+    twins = (o for o in added if o and (o.type, bare_uuid(o.source), bare_uuid(o.target)) == same)
+    if any(bare_uuid(twin.id) != bare_uuid(one.id) for twin in twins):
+        yield Finding(FAULT, one.id, "the same association is submitted twice", SUBMITTED)
+
+
+def _snapshot(one: Association, asked: Operations, known: Objects) -> Iterator[Finding]:
+    """A stable document is the snapshot of an on-demand one (ITI TF-3, 4.2.2.2)."""
+    for name, id_, wanted in (
+        ("sourceObject", one.source, ObjectType.STABLE_DOCUMENT),
+        ("targetObject", one.target, ObjectType.ON_DEMAND_DOCUMENT),
+    ):
+        new = next((v.thing for v in asked.versions if bare_uuid(v.thing.id) == bare_uuid(id_)), None)
+        old = known.by_id(id_)
+        is_a = new.object_type if isinstance(new, DocumentEntry) else old.object_type if old else None
+        if is_a and is_a != wanted:
+            text = f"{id_} is {'an on-demand' if name == 'sourceObject' else 'a stable'} document"
+            yield Finding(FAULT, f"{one.id}.{name}", text, "ITI TF-3, 4.2.2.2")
 
 
 def _end(id_: str, kind: str, asked: Operations, known: Objects, codes: Codes) -> Iterator[tuple[ErrorCode, str]]:
@@ -117,5 +133,5 @@ def _end(id_: str, kind: str, asked: Operations, known: Objects, codes: Codes) -
                 "is a new version that takes over the associations of the one before: set AssociationPropagation to no"
             )
             yield codes.operation, text
-    elif old and (old.status != APPROVED or not old.is_latest or old.id in _replaced(asked, known)):
+    elif old and (old.status != APPROVED or not old.is_latest or old.id in replaced(asked, known)):
         yield FAULT, f"{id_} is deprecated"

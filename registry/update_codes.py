@@ -31,7 +31,7 @@ class Codes:
 
 UPDATE = Codes(ErrorCode.XDSMetadataUpdateOperationError, FAULT, FAULT, FAULT, FAULT, restricted=False)
 RESTRICTED = Codes(
-    ErrorCode.UnmodifiableMetadataError,
+    ErrorCode.XDSObjectTypeError,
     ErrorCode.XDSInvalidRequestException,
     ErrorCode.XDSMetadataAnnotationError,
     ErrorCode.XDSMetadataIdentifierError,

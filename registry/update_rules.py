@@ -8,14 +8,15 @@ from collections import Counter
 from collections.abc import Iterator
 
 from registry import status_rules, version_rules
-from registry.known import APPROVED, ASSOCIATION, Objects
+from registry.known import APPROVED, ASSOCIATION, DOCUMENT, FOLDER, Objects
 from registry.metadata.errors import Finding
 from registry.metadata.identify import bare_uuid, canonical, is_uuid
 from registry.metadata.model import Submission
+from registry.state import State
 from registry.update_codes import COMMON, FAULT, PATIENTS, RESTRICTED, RESTRICTED_SOURCE, STATUS, UPDATE, Codes
-from registry.updates import Operations, copies, operations
+from registry.updates import Operations, copies, operations, replaced
 
-__all__ = ["FAULT", "RESTRICTED", "UPDATE", "problems"]
+__all__ = ["FAULT", "RESTRICTED", "UPDATE", "problems", "shared_documents"]
 
 
 def problems(submission: Submission, known: Objects, codes: Codes) -> Iterator[Finding]:
@@ -31,14 +32,19 @@ def problems(submission: Submission, known: Objects, codes: Codes) -> Iterator[F
             yield from status_rules.of_move(move, asked, known, codes)
         for addition in asked.additions:
             yield from status_rules.of_addition(addition, asked, known, codes)
-    yield from _patients(asked, known)
+    yield from _patients(submission, asked, known)
 
 
 def _ids(submission: Submission, known: Objects) -> Iterator[Finding]:
     owners = {one.id for one in submission.submission_sets}
     for thing in submission.objects():
-        if thing.id not in owners and is_uuid(thing.id) and known.by_id(thing.id):
+        if thing.id in owners or not is_uuid(thing.id):
+            continue
+        if known.by_id(thing.id):
             yield Finding(FAULT, thing.id, "this entryUUID is registered already", "ITI TF-3, 4.2.1.4")
+        elif any(known.versions(kind, thing.id) for kind in (DOCUMENT, FOLDER)):
+            text = "this entryUUID is the logicalID of a registered object"
+            yield Finding(FAULT, thing.id, text, "ITI TF-3, 4.2.1.4")
 
 
 def _operations(asked: Operations, owners: set[str], codes: Codes) -> Iterator[Finding]:
@@ -62,26 +68,53 @@ def _operations(asked: Operations, owners: set[str], codes: Codes) -> Iterator[F
             yield Finding(FAULT, id_, f"is to be changed {number} times by one request", COMMON)
 
 
-def _patients(asked: Operations, known: Objects) -> Iterator[Finding]:
-    """No approved association may tie objects of two patients (ITI TF-2, 3.57.4.1.3.1, patient reconciliation)."""
-    new = {v.thing.id: canonical(v.thing.patient_id) for v in asked.versions}
+def shared_documents(submission: Submission, known: Objects, state: State) -> Iterator[Finding]:
+    """Every entry of one document is one patient's: none may be given away alone (ITI TF-2, 3.57.4.1.3.1)."""
+    asked = operations(submission)
+    going = replaced(asked, known)
+    for version in asked.versions:
+        if version.kind != DOCUMENT:
+            continue
+        patient = canonical(version.thing.patient_id)
+        others = state.by_unique_id(DOCUMENT, version.thing.unique_id)
+        if any(one.patient_id != patient for one in others if one.id not in going):
+            text = "another DocumentEntry of the same document is another patient's: it would have to be removed first"
+            yield Finding(PATIENTS, f"{version.thing.id}.patientId", text, COMMON)
+
+
+def _patients(submission: Submission, asked: Operations, known: Objects) -> Iterator[Finding]:
+    """What a request ties together or moves must be its SubmissionSet's patient's (ITI TF-2, 3.57.4.1.3.1)."""
+    owner = canonical(submission.submission_sets[0].patient_id) if submission.submission_sets else None
+    if owner is None:
+        return
+    new = {bare_uuid(v.thing.id): canonical(v.thing.patient_id) for v in asked.versions}
 
     def patient(id_: str | None) -> str | None:
         old = known.by_id(id_)
-        return new.get(id_ or "") or (old.patient_id if old else None)
+        return new.get(bare_uuid(id_ or "")) or (old.patient_id if old else None)
 
-    ties = [
-        (c.source if c.source in new else c.target, c.source, c.target, c.original.id) for c in copies(asked, known)
-    ]
-    ties += [
-        (a.association.id, a.association.source, a.association.target, "") for a in asked.additions if a.association
-    ]
+    for where, source, target, original in _ties(asked, known):
+        if {owner, patient(source), patient(target)} - {None, owner}:
+            text = "would tie objects of two patients" + (f", by association {original}" if original else "")
+            yield Finding(PATIENTS, where, text, COMMON)
+    for move in asked.moves:
+        old = known.by_id(move.association.target)
+        if old is None or old.patient_id == owner or (old.kind == ASSOCIATION and move.new == APPROVED):
+            continue
+        # What ties the version before to others of its patient may be untied when a new one is given to another.
+        if not {old.id, old.source, old.target} & replaced(asked, known):
+            yield Finding(PATIENTS, move.association.id, "would change what is another patient's", COMMON)
+
+
+def _ties(asked: Operations, known: Objects) -> Iterator[tuple[str, str, str, str]]:
+    """(where, source, target, original) of all associations that are approved from now on; most have no original."""
+    new = {v.thing.id for v in asked.versions}
+    for copy in copies(asked, known):
+        yield copy.source if copy.source in new else copy.target, copy.source, copy.target, copy.original.id
+    for one in asked.additions:
+        if one.association:
+            yield one.association.id, one.association.source, one.association.target, ""
     for move in asked.moves:
         old = known.by_id(move.association.target)
         if old and old.kind == ASSOCIATION and move.new == APPROVED:
-            ties.append((move.association.id, str(old.source), str(old.target), old.id))
-    for where, source, target, original in ties:
-        patients = {patient(source), patient(target)} - {None}
-        if len(patients) > 1:
-            text = "would tie objects of two patients" + (f", by association {original}" if original else "")
-            yield Finding(PATIENTS, where, text, COMMON)
+            yield move.association.id, str(old.source), str(old.target), old.id

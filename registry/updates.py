@@ -112,6 +112,12 @@ def named(submission: Submission) -> tuple[set[str], set[str]]:
     return ids, {bare_uuid(id_) for id_ in logical if is_uuid(id_)}
 
 
+def replaced(asked: Operations, known: Objects) -> set[str]:
+    """The versions that new ones take the place of: what a request says of them it says of the new ones."""
+    latest = (known.latest(v.kind, v.logical_id) for v in asked.versions)
+    return {old.id for old in latest if old}
+
+
 class Copy(NamedTuple):
     """An association that is registered again with new ends, which are ids as the submission has them."""
 
@@ -125,12 +131,14 @@ def copies(asked: Operations, known: Objects) -> Iterator[Copy]:
 
     Those between documents, and those of Folders with their documents; never a SubmissionSet's, which says what once
     was submitted. The other end must be what is valid now: a version that was replaced keeps its associations as they
-    were.
+    were, a Folder's new version does not take deprecated documents along, and what the same request deprecates does
+    not come back as a copy.
     """
     before = {v.thing.id: known.latest(v.kind, v.logical_id) for v in asked.versions}
     following = {old.id: v.thing.id for v in asked.versions if v.propagates and (old := before[v.thing.id])}
     left = {old.id for old in before.values() if old} - following.keys()
-    seen: set[str] = set()
+    dropped = {bare_uuid(m.association.target) for m in asked.moves if m.new == DEPRECATED}
+    seen = dropped
     for id_ in following:
         for one in known.ending_at(id_):
             ends = (str(one.source), str(one.target))
@@ -138,9 +146,14 @@ def copies(asked: Operations, known: Objects) -> Iterator[Copy]:
                 continue
             seen.add(one.id)
             others = [known.by_id(end) for end in ends if end not in following]
-            if all(other and other.is_latest and other.id not in left for other in others):
+            if all(other and _is_valid(other, one) and other.id not in left for other in others):
                 source, target = (following.get(end, end) for end in ends)
                 yield Copy(one, source, target)
+
+
+def _is_valid(other: Known, one: Known) -> bool:
+    """Whether the end of `one` that stays can be had anew: in a Folder only as an approved object."""
+    return other.is_latest and (other.status == APPROVED or not one.is_membership)
 
 
 def _is_propagated(one: Known, known: Objects) -> bool:
@@ -179,12 +192,16 @@ class Plan:
         return replace(self.submission, associations=associations)
 
     @property
+    def added(self) -> tuple[Association, ...]:
+        """The associations that were to be submitted, without the SubmissionSet's own."""
+        return tuple(a for a in self.submission.associations if a.source != self.submission.submission_set.id)
+
+    @property
     def touched(self) -> tuple[str, ...]:
         """The ids of all that this changes, for the audit."""
-        submitted = (a.id for a in self.submission.associations if a.type in RELATIONS)
-        return (*self.places, *(known.id for known, _ in self.moves), *submitted) or (
-            self.submission.submission_set.id,
-        )
+        submitted = (id_ for a in self.added for id_ in (a.id, a.source, a.target))
+        touched = dict.fromkeys((*self.places, *(known.id for known, _ in self.moves), *submitted))
+        return tuple(touched) or (self.submission.submission_set.id,)
 
     @property
     def patients(self) -> tuple[str, ...]:
@@ -200,7 +217,7 @@ def plan(ready: Submission, known: Objects) -> Plan:
     """
     asked = operations(ready)
     places = {v.thing.id: _place(v, asked, known) for v in asked.versions}
-    replaced = {place.before.id for place in places.values()}
+    gone = replaced(asked, known)
     kept = [m for v in asked.versions for m in v.members]
     kept += [one.association for one in asked.additions if one.association]
     silent = {m.association.target for m in asked.moves if m.new == DEPRECATED}
@@ -209,7 +226,7 @@ def plan(ready: Submission, known: Objects) -> Plan:
         replace(ready, associations=tuple(dict.fromkeys(kept))),
         places,
         tuple((copy, str(uuid4())) for copy in copies(asked, known)),
-        tuple((old, new) for old, new in moves if old and new and old.id not in replaced),
+        tuple((old, new) for old, new in moves if old and new and old.id not in gone),
         frozenset(silent & {one.id for one in kept}),
     )
 

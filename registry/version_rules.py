@@ -18,7 +18,11 @@ FIXED: tuple[Callable[[DocumentEntry, Known], Pair], ...] = (
     lambda new, old: ("hash", old.hash, new.hash and new.hash.lower()),
     lambda new, old: ("size", old.size, new.size and (new.size.lstrip("0") or "0")),
     lambda new, old: ("mimeType", old.mime_type, new.mime_type),
-    lambda new, old: ("sourcePatientId", first(old.slot("sourcePatientId")), new.source_patient_id),
+    lambda new, old: (
+        "sourcePatientId",
+        canonical(first(old.slot("sourcePatientId"))),
+        canonical(new.source_patient_id),
+    ),
     lambda new, old: (
         "documentAvailability",
         _availability(first(old.slot(SlotName.DOCUMENT_AVAILABILITY))),

@@ -4,7 +4,11 @@ An on-demand entry stands in the registry before any document does (ITI TF-2, 3.
 the manifest of the study's present state, which has a uniqueId of its own (3.43.4.1.3). With Persistence of Retrieved
 Documents that snapshot is a stable document from then on: kept, registered with IsSnapshotOf, replacing the snapshot
 before it, and given again as long as the study does not change (ITI TF-1, 10.2). What a snapshot is made of and its
-uniqueId follow from the version of the study, so that another try gives the same bytes under the same name.
+uniqueId follow from the version of the study and whose it is, so that another try gives the same bytes under the same
+name.
+
+An entry stands as long as it is the study's patient's. A merge or its undoing may part the two, and so may a correction
+of either: then the entry gives nothing, and the study can be offered anew.
 """
 
 import hashlib
@@ -119,7 +123,7 @@ class OnDemand:
         study = shared_study(self._database.rows, study_uid, self._source, held)
         submission = with_uuids(
             on_demand_submission(
-                self._for_survivor(study),
+                replace(study, patient_id=self._survivor(str(study.patient_id))),
                 self._codes,
                 document_uid=new_uid(self._source.uid_root),
                 submission_uid=new_uid(self._source.uid_root),
@@ -132,11 +136,11 @@ class OnDemand:
             raise Rejected(wrong)
         prepared = self._registrar.prepare(submission)
         entry = submission.entries[0]
-        row = OnDemandRow(str(entry.unique_id), str(study.patient_id), study_uid, study.source, self._now())
+        row = OnDemandRow(str(entry.unique_id), str(entry.patient_id), study_uid, study.source, self._now())
 
         def work(unit: Unit) -> OnDemandEntry:
             store.lock(unit, study_uid, study.source)
-            standing = self._standing(unit, study_uid)
+            standing = self._standing(unit, study, caller)
             if standing:
                 return standing
             self._registrar.register(unit, prepared, caller)
@@ -154,11 +158,20 @@ class OnDemand:
         found = store.find(self._database.rows, unique_ids)
         return {id_: self._answer(row, caller) for id_, row in found.items() if visibility.admits(row.patient_id)}
 
-    def _standing(self, unit: Unit, study_uid: str) -> OnDemandEntry | None:
-        """The study's on-demand entry, if the registry has it still."""
-        row = store.of_study(unit.rows, study_uid, self._source.retrieve_location_uid)
-        entry_id = self._registrar.approved_entry(row.unique_id) if row else None
-        return OnDemandEntry(row.unique_id, entry_id, unchanged=True) if row and entry_id else None
+    def _standing(self, unit: Unit, study: StudyDescription, caller: Caller) -> OnDemandEntry | None:
+        """The study's on-demand entry, if the registry has it still, for the patient whose the study is now."""
+        survivor = self._survivor(str(study.patient_id))
+        for row in store.of_study(unit.rows, study.uid, study.source):
+            entry_id = self._entry_of(survivor, row.unique_id, caller)
+            if entry_id:
+                return OnDemandEntry(row.unique_id, entry_id, unchanged=True)
+        return None
+
+    def _entry_of(self, survivor: str, unique_id: str, caller: Caller) -> str | None:
+        """The approved entry (bare entryUUID) with this uniqueId, if it is this patient's, before a merge or since."""
+        entry_id = self._registrar.approved_entry(unique_id)
+        known = self._registrar.entries([entry_id], caller) if entry_id else ()
+        return entry_id if known and self._survivor(known[0].patient_id) == survivor else None
 
     def _answer(self, row: OnDemandRow, caller: Caller) -> Assembled | Finding:
         try:
@@ -170,16 +183,14 @@ class OnDemand:
 
     def _assembled(self, row: OnDemandRow, caller: Caller) -> Assembled:
         for _ in range(TRIES):
-            entry_id = self._registrar.approved_entry(row.unique_id)
-            if entry_id is None:
-                text = "its on-demand entry is withdrawn or replaced"
-                raise Rejected.because(ErrorCode.XDSDocumentUniqueIdError, row.unique_id, text, SOURCE)
             held = held_study(self._database.rows, row.study_uid, self._source)
-            if held.patient_id != row.patient_id:
-                text = "the study is another patient's now"
+            survivor = self._survivor(str(held.patient_id))
+            entry_id = self._entry_of(survivor, row.unique_id, caller)
+            if entry_id is None:
+                text = "its on-demand entry is withdrawn or replaced, or the study is another patient's now"
                 raise Rejected.because(ErrorCode.XDSDocumentUniqueIdError, row.unique_id, text, SOURCE)
             try:
-                return self._kept(row, held) or self._new(row, held, entry_id, caller)
+                return self._kept(row, held, survivor) or self._new(row, held, survivor, entry_id, caller)
             except (Overtaken, Rejected) as error:
                 now = store.find(self._database.rows, [row.unique_id])[row.unique_id]
                 # The registry refuses to replace a snapshot that another consumer's has replaced in the meantime.
@@ -188,21 +199,23 @@ class OnDemand:
                 row = now
         raise Rejected.because(ErrorCode.XDSRepositoryBusy, row.unique_id, "the study changes too fast", SOURCE)
 
-    def _kept(self, row: OnDemandRow, held: HeldStudy) -> Assembled | None:
-        """The last snapshot, if it still shows the study and its bytes are there."""
+    def _kept(self, row: OnDemandRow, held: HeldStudy, survivor: str) -> Assembled | None:
+        """The last snapshot, if it still shows the study and is its patient's, and its bytes are there."""
         if row.snapshot_unique_id is None or row.snapshot_version != held.version:
             return None
         found = documents.find(self._database, [row.snapshot_unique_id], None).get(row.snapshot_unique_id)
-        if found is None or not is_whole(self._blobs, found.sha256, found.size):
+        if found is None or self._survivor(str(found.patient_id)) != survivor:
+            return None
+        if not is_whole(self._blobs, found.sha256, found.size):
             return None
         return self._stored(row, found.unique_id, found.sha256, found.sha1, found.size)
 
-    def _new(self, row: OnDemandRow, held: HeldStudy, entry_id: str, caller: Caller) -> Assembled:
-        """A snapshot of the study as it is at `held`."""
+    def _new(self, row: OnDemandRow, held: HeldStudy, survivor: str, entry_id: str, caller: Caller) -> Assembled:
+        """A snapshot of the study as it is at `held`, for the patient that its own was merged into, if it was."""
         study = shared_study(self._database.rows, row.study_uid, self._source, held)
         # The address stands in the manifest too: with another address it is another document.
         version = (row.study_uid, study.source, held.version, held.changed, self._source.wado_url)
-        uid = derived_uid(self._source.uid_root, "snapshot", row.unique_id, *version)
+        uid = derived_uid(self._source.uid_root, "snapshot", row.unique_id, survivor, *version)
         if held_study(self._database.rows, row.study_uid, self._source).version != held.version:
             raise Overtaken  # what was read may be newer than its name
         content = manifest_of(study, uid, held, self._source)
@@ -211,13 +224,14 @@ class OnDemand:
             return Assembled(uid, row.patient_id, MIME_TYPE, len(content), sha1, lambda: io.BytesIO(content), False)
         before = row.snapshot_unique_id
         submission = manifest_submission(
-            self._for_survivor(study),
+            replace(study, patient_id=survivor),
             self._codes,
             document_uid=uid,
             submission_uid=new_uid(self._source.uid_root),
             created=self._moment(held.changed),
             submitted=self._moment(self._now()),
-            replaces=self._registrar.approved_entry(before) if before else None,
+            # One that was registered during a merge, for who is another patient again, stays that patient's.
+            replaces=self._entry_of(survivor, before, caller) if before else None,
             snapshot_of=entry_id,
         )
 
@@ -232,11 +246,9 @@ class OnDemand:
     def _stored(self, row: OnDemandRow, unique_id: str, sha256: str, sha1: str, size: int) -> Assembled:
         return Assembled(unique_id, row.patient_id, MIME_TYPE, size, sha1, lambda: self._blobs.open(sha256), kept=True)
 
-    def _for_survivor(self, study: StudyDescription) -> StudyDescription:
-        """The study, for the patient whom its own was merged into: nothing is submitted for another."""
-        patient = str(study.patient_id)
-        survivors = self._registrar.survivors(self._database, (patient,))
-        return replace(study, patient_id=survivors.get(patient, patient))
+    def _survivor(self, patient_id: str) -> str:
+        """The patient that this one was merged into, or itself: nothing is submitted for another."""
+        return self._registrar.survivors(self._database, (patient_id,)).get(patient_id, patient_id)
 
     def _moment(self, seconds: float) -> str:
         return str(Dtm.of(datetime.fromtimestamp(seconds, UTC)))

@@ -1,6 +1,6 @@
 """How the repository reaches a registry: the one in this process, or one reached by ITI-42."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
 from database.engine import Database, Unit
@@ -9,6 +9,14 @@ from registry.metadata.errors import Finding
 from registry.metadata.model import PatientDetails, StudyDescription, Submission
 
 P = TypeVar("P")
+
+
+class RegisteredEntry(Protocol):
+    """A registered DocumentEntry, as the repository needs it."""
+
+    @property
+    def patient_id(self) -> str:
+        """Canonical CX text of the id that it is filed under, which may have been merged into another since."""
 
 
 class Registrar(Protocol[P]):
@@ -32,6 +40,9 @@ class Registrar(Protocol[P]):
 
         For the sources behind this repository, which ask about what they registered themselves.
         """
+
+    def entries(self, ids: Iterable[str], caller: Caller) -> Sequence[RegisteredEntry]:
+        """Those of the DocumentEntries (bare entryUUIDs) that are registered and that the caller may see."""
 
     def know_patient(self, unit: Unit, patient: PatientDetails, caller: Caller) -> None:
         """Take a patient as it comes, and what is newly said about it.

@@ -60,7 +60,7 @@ def shape_of(query_id: str, shapes: Mapping[StoredQueryId, QueryShape]) -> Query
         Rejected: XDSUnknownStoredQuery.
     """
     try:
-        return shapes[StoredQueryId(query_id)]
+        return shapes[StoredQueryId(query_id.strip().lower())]
     except (KeyError, ValueError):
         text = f"the stored query {query_id!r} is not known here"
         raise Rejected.because(

@@ -58,8 +58,13 @@ def handle(asked: list[DocumentRequest], house: House, caller: Caller) -> tuple[
     """Remove the documents, all or none; there are no warnings.
 
     Raises:
-        Rejected: with one finding a document that cannot be removed.
+        Rejected: with one finding a document that cannot be removed, one that is asked of another community among them.
     """
+    own = house.communities.own
+    text = f"is another community's; this one is {own}"
+    foreign = [Finding(CODE, one.unique_id, text, SOURCE) for one in asked if one.home not in (None, own)]
+    if foreign:
+        raise Rejected(foreign)
     house.repository.remove(asked, caller)
     return ()
 

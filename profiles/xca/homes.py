@@ -17,7 +17,7 @@ def needs_home(query_id: str) -> bool:
 
     False for an id that is no stored query's: of that, nothing can be said.
     """
-    shape = next((shape for id_, shape in SINGLE_PATIENT.items() if id_ == query_id), None)
+    shape = next((shape for id_, shape in SINGLE_PATIENT.items() if id_ == query_id.strip().lower()), None)
     return shape is not None and not shape.names_patient
 
 

@@ -55,8 +55,10 @@ def _joining(unit: Unit, submission: Submission, there: set[tuple[str, str]]) ->
     replacing = [(one.target, one.source) for one in submission.associations if one.type in DEPRECATING]
     if not replacing:
         return []
-    folders = unit.rows(FOLDERS_OF, documents=[old for old, _ in replacing])
-    wanted = {(folder, new) for folder, held in folders for old, new in replacing if held == old}
+    # An update may replace a document by one that is registered, and in the Folder, already.
+    filed = set(unit.rows(FOLDERS_OF, documents=sorted({id_ for both in replacing for id_ in both})))
+    wanted = {(folder, new) for folder, held in filed for old, new in replacing if held == old}
     return [
-        Association(str(uuid4()), AssociationType.HAS_MEMBER, folder, new) for folder, new in sorted(wanted - there)
+        Association(str(uuid4()), AssociationType.HAS_MEMBER, folder, new)
+        for folder, new in sorted(wanted - there - filed)
     ]

@@ -74,6 +74,7 @@ MOVE_REPORT = Statement(
     .where(DIAGNOSTIC_REPORT.c.id == bindparam("b_id"))
     .values(
         entry_id=bindparam("entry"),
+        patient_id=bindparam("patient"),
         status=bindparam("as_status"),
         effective=bindparam("at"),
         fhir=null(),

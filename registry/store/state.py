@@ -14,7 +14,7 @@ from database.sql import any_of
 from database.statement import Statement
 from registry.metadata.identify import canonical
 from registry.metadata.model import Submission
-from registry.state import Registered, State, named
+from registry.state import LOGICAL, Registered, State, named
 from registry.store.tables import ASSOCIATION, DOCUMENT_ENTRY, FOLDER, PATIENT, SUBMISSION_SET
 
 KINDS = {"document": DOCUMENT_ENTRY, "set": SUBMISSION_SET, "folder": FOLDER, "association": ASSOCIATION}
@@ -27,11 +27,20 @@ def _branch(kind: str, condition: Callable[[Any], ColumnElement[bool]]) -> Selec
     return select(literal(kind), columns.id, columns.patient_id, columns.status, *optional).where(condition(columns))
 
 
+def _logical(columns: Any) -> Select[Any]:
+    nothing = (null().cast(Text) for _ in OPTIONAL)
+    return select(literal(LOGICAL), columns.logical_id, columns.patient_id, columns.status, *nothing).where(
+        any_of(columns.logical_id, "ids"), columns.id != columns.logical_id
+    )
+
+
 UNIQUE = tuple(kind for kind, table in KINDS.items() if "unique_id" in table.c)
 # A union of searches by one index each; a single search by id or uniqueId would use none.
 STATE = Statement(
     union_all(
         *(_branch(kind, lambda c: any_of(c.id, "ids")) for kind in KINDS),
+        # No new object may become a version of what is registered: the first version may have been removed.
+        *(_logical(table.c) for table in (DOCUMENT_ENTRY, FOLDER)),
         # What an update has replaced may have been another patient's, and keeps nobody from anything.
         *(_branch(kind, lambda c: and_(any_of(c.unique_id, "unique_ids"), c.is_latest)) for kind in UNIQUE),
     )
@@ -53,7 +62,7 @@ def state_of(reader: Database | Unit, submission: Submission) -> State:
     ids, unique_ids = named(submission)
     found = [Registered._make(row) for row in dict.fromkeys(reader.rows(STATE, ids=ids, unique_ids=unique_ids))]
     owner = canonical(submission.submission_sets[0].patient_id) if submission.submission_sets else None
-    others = {one.patient_id for one in found} - {owner}
+    others = {one.patient_id for one in found if one.kind != LOGICAL} - {owner}
     if owner and others:
         ends: dict[str, str] = dict(reader.rows(SURVIVORS, patients=sorted({owner, *others})))
         own = {one for one in others if ends.get(one, one) == ends.get(owner, owner)}

@@ -8,18 +8,20 @@ from sqlalchemy import Table, bindparam, false, literal, select, update
 from database.engine import Database, Unit
 from database.sql import any_of
 from database.statement import Statement
+from registry.known import FOLDER as FOLDER_KIND
 from registry.known import Known, Objects
-from registry.metadata.identify import bare_uuid, canonical
+from registry.metadata.identify import bare_uuid, canonical, is_uuid
 from registry.metadata.model import Slots, Submission
 from registry.renderers import Related, Renderers
 from registry.store import known
 from registry.store.fragments import CURRENT, compress, decompress
 from registry.store.registration import Rows
 from registry.store.state import SURVIVORS
-from registry.store.tables import ASSOCIATION, DOCUMENT_ENTRY
+from registry.store.tables import ASSOCIATION, DOCUMENT_ENTRY, FOLDER
 from registry.updates import RELATIONS, Copy, Place, Plan, named, operations
 
-a, d = ASSOCIATION.c, DOCUMENT_ENTRY.c
+a, d, f = ASSOCIATION.c, DOCUMENT_ENTRY.c, FOLDER.c
+before = FOLDER.alias("before").c
 
 BODIES = Statement(select(d.id, d.ebrim, d.fhir, d.dictionary).where(any_of(d.id, "ids")))
 WHOLE = Statement(select(*a).where(any_of(a.id, "ids")))
@@ -37,6 +39,14 @@ RELATE = Statement(
         dictionary=bindparam("number"),
         revision=d.revision + 1,
         updated=bindparam("now"),
+    )
+)
+
+KEEP_TIME = Statement(
+    update(FOLDER)
+    .where(f.id == bindparam("b_id"))
+    .values(
+        last_update_time=select(before.last_update_time).where(before.id == bindparam("b_before")).scalar_subquery()
     )
 )
 
@@ -60,6 +70,8 @@ def objects_of(
     What belongs to the submission's patient by a merge has that patient's id here.
     """
     ids, logical_ids = named(submission)
+    # Of its own ids too: none may be the logicalID of something else.
+    logical_ids |= {bare_uuid(one.id) for one in submission.objects() if is_uuid(one.id)}
     found = [*known.by_id(reader, ids), *known.by_logical_id(reader, logical_ids)]
     objects = Objects(found)
     asked = operations(submission)
@@ -101,6 +113,28 @@ def placed(rows: Rows, planned: Plan) -> Rows:
                 row |= {"logical_id": place.logical_id, "version": place.version, "status": place.status}
             elif row["id"] in planned.silent:
                 row["status"] = "Deprecated"
+    return rows
+
+
+def keep_times(unit: Unit, planned: Plan) -> None:
+    """Give new versions of Folders the time of the last, unless documents come into them (ITI TF-3, 4.2.3.4.6)."""
+    filled = {one.source for one in planned.standing.associations}
+    for id_, place in planned.places.items():
+        if place.before.kind == FOLDER_KIND and id_ not in filled:
+            unit.execute(KEEP_TIME, b_id=id_, b_before=place.before.id)
+
+
+def filed(unit: Unit, rows: Rows, planned: Plan) -> Rows:
+    """The rows, with each association between what was registered for one patient id filed under that one.
+
+    By a merge it may be another id than the SubmissionSet's, and the two may be parted again.
+    """
+    ends = {id_ for one in planned.added for id_ in (one.source, one.target)}
+    owners = {one.id: one.patient_id for one in known.by_id(unit, ends - planned.places.keys())}
+    for row in (row for table, some in rows if table is ASSOCIATION for row in some):
+        patients = {owners.get(row[end], row["patient_id"]) for end in ("source", "target")}
+        if len(patients) == 1:
+            row["patient_id"] = patients.pop()
     return rows
 
 

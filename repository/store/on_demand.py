@@ -15,7 +15,10 @@ o = ON_DEMAND.c
 
 
 class OnDemandRow(NamedTuple):
-    """A row of `on_demand`; `registered` is in seconds since 1970, the snapshot's three are None before the first."""
+    """A row of `on_demand`; `patient_id` is whom the entry was registered for, `registered` in seconds since 1970.
+
+    The snapshot's three are None before the first.
+    """
 
     unique_id: str
     patient_id: str
@@ -52,10 +55,9 @@ def find(rows: Rows, unique_ids: Sequence[str]) -> dict[str, OnDemandRow]:
     return {row.unique_id: row for row in found}
 
 
-def of_study(rows: Rows, study_uid: str, source: str) -> OnDemandRow | None:
-    """The newest on-demand entry of a study."""
-    found = rows(BY_STUDY, study=study_uid, source=source)
-    return OnDemandRow._make(found[0]) if found else None
+def of_study(rows: Rows, study_uid: str, source: str) -> list[OnDemandRow]:
+    """The on-demand entries of a study, the newest first."""
+    return [OnDemandRow._make(row) for row in rows(BY_STUDY, study=study_uid, source=source)]
 
 
 def lock(unit: Unit, study_uid: str, source: str) -> None:

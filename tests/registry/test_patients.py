@@ -1,16 +1,18 @@
 """Patients: taken as they come, known by what was last said of them, found by their names."""
 
 import json
+import threading
 from itertools import pairwise
 
 import pytest
 from keeping import ANNA, BO, CALLER, PNR, document, report, value_of
 
+from profiles.composition import RENDERERS
 from registry import merges
-from registry.identities import Merge, Tell, Unmerge
+from registry.identities import Merge, Tell, Unmerge, apply
 from registry.metadata.errors import ErrorCode, Rejected
 from registry.metadata.model import PatientDetails
-from registry.patients import Told, details_of
+from registry.patients import Admission, Told, details_of
 from registry.queries import FindResources, ReferenceId, ResourceType
 
 WHO = "family, given, birth_date, sex"
@@ -101,6 +103,44 @@ def test_long_chains_are_followed_and_parted(kept):
     assert merges.groups_of(kept.database, [ids[20], ids[3], "none"])["none"].ids == ("none",)
     assert merges.everyone(kept.database, (ids[3], ids[20])) != ()
     assert len(merges.everyone(kept.database, (ids[3], ids[20]))) == 30
+
+
+CILLA = f"187712121212^^^&{PNR}&ISO"
+
+
+def at_once(kept, first, second):
+    """Do the first, and before it commits let the second come as far as it can."""
+    late = threading.Thread(target=kept.registry.identify, args=(second, CALLER))
+
+    def waiting():
+        return kept.sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")  # fmt: skip
+
+    def work(unit):
+        apply(unit, first, Admission((PNR,)), RENDERERS, CALLER, kept.time)
+        late.start()
+        # SQLite lets nobody in before the commit; on PostgreSQL the other must come to wait for us.
+        while kept.database.dialect == "postgresql" and late.is_alive() and not waiting():
+            late.join(0.01)
+
+    kept.database.transact(work)
+    late.join(30)
+    assert not late.is_alive()
+
+
+@pytest.mark.parametrize("told_first", [True, False])
+@pytest.mark.parametrize("change", [Merge(Told(PatientDetails(BO)), (ANNA,)), Unmerge(ANNA, BO)], ids=type)
+def test_what_is_told_of_the_last_survivor_during_a_merge_below_is_not_lost(kept, change, told_first):
+    if isinstance(change, Unmerge):
+        kept.registry.identify(Merge(Told(PatientDetails(BO)), (ANNA,)), CALLER)
+    kept.registry.identify(Merge(Told(PatientDetails(CILLA, family="Ek")), (BO,)), CALLER)
+    told = Tell((Told(PatientDetails(CILLA, family="Al")),))
+    at_once(kept, *((told, change) if told_first else (change, told)))
+    ids = {patient: id_ for id_, patient in kept.sql("SELECT id, patient_id FROM patient")}
+    shown = json.loads(kept.registry.read(ResourceType.PATIENT, ids[CILLA], CALLER).body)
+    assert shown["name"][0]["family"] == "Al"
+    below = (ANNA, BO) if isinstance(change, Merge) else (BO,)
+    others = {link["other"]["reference"].rpartition("/")[2] for link in shown["link"]}
+    assert others == {ids[patient] for patient in below}
 
 
 def test_an_identifier_of_whatever_authority(kept):

@@ -12,11 +12,12 @@ from registry.metadata.errors import ErrorCode
 from registry.metadata.identify import bare_uuid, with_uuids
 from registry.metadata.model import Association, Submission
 from registry.metadata.urn import AssociationType as A
-from registry.metadata.urn import ReferenceIdType, Status
+from registry.metadata.urn import ObjectType, ReferenceIdType, Status
 from registry.queries import FindResources, ResourceType
 from registry.updates import operations, plan
 
 ADMINISTRATOR = Caller("administrator", "127.0.0.1", "ITI-57")
+STABLE, ON_DEMAND = ObjectType.STABLE_DOCUMENT, ObjectType.ON_DEMAND_DOCUMENT
 FAULT, PATIENTS = ErrorCode.XDSMetadataUpdateError, ErrorCode.XDSPatientIDReconciliationError
 
 
@@ -137,6 +138,41 @@ def test_a_copy_is_not_made_to_what_is_replaced_without_its_associations():
     asked = replace(one, entries=(*one.entries, *two.entries), associations=(*one.associations, member))
     olds = (as_known(first), as_known(second))
     assert planned(asked, *olds, tied(A.APND, *olds)).copies == ()
+
+
+def test_what_the_request_deprecates_does_not_follow():
+    entry, other = document(), as_known(document())
+    old = as_known(entry)
+    going, staying = tied(A.APND, other, old), tied(A.XFRM, other, old)
+    made = planned(update_of(entry, moving(f"urn:uuid:{going.id}")), old, other, going, staying)
+    assert [copy.original for copy, _ in made.copies] == [staying]
+    assert made.moves == ((going, DEPRECATED),)
+
+
+def adding(type_, source, target):
+    one = Association(urn(), type_, f"urn:uuid:{source.id}", f"urn:uuid:{target.id}")
+    return one, Association(urn(), A.SUBMIT_ASSOCIATION, "", one.id)
+
+
+def asking(*associations):
+    asked = submission(patient=ANNA)
+    owner = asked.submission_set.id
+    return replace(asked, associations=tuple(replace(one, source=one.source or owner) for one in associations))
+
+
+def test_the_same_association_is_not_submitted_twice():
+    one, other = as_known(document()), as_known(document())
+    first, second = adding(A.APND, one, other), adding(A.APND, one, other)
+    assert problems(asking(*first, *second), one, other) == [(FAULT, first[0].id), (FAULT, second[0].id)]
+    assert problems(asking(*first, *adding(A.APND, other, one), *adding(A.XFRM, one, other)), one, other) == []
+
+
+def test_a_snapshot_is_a_stable_document_of_an_on_demand_one():
+    stable, on_demand = (as_known(document(), object_type=str(type_)) for type_ in (STABLE, ON_DEMAND))
+    assert problems(asking(*adding(A.IS_SNAPSHOT_OF, stable, on_demand)), stable, on_demand) == []
+    pair = adding(A.IS_SNAPSHOT_OF, on_demand, stable)
+    ends = [(FAULT, f"{pair[0].id}.{name}") for name in ("sourceObject", "targetObject")]
+    assert problems(asking(*pair), stable, on_demand) == ends
 
 
 def test_propagation_is_yes_unless_it_is_said_otherwise():

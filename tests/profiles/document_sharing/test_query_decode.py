@@ -125,12 +125,17 @@ def test_the_other_queries(query: str, slots: Slots, expected: Any) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        "", "urn:uuid:", "14d4debf-8f97-4251-9a74-a90016b0af0d", Q.FIND_DOCUMENTS.upper(), f" {Q.FIND_DOCUMENTS}",
+        "", "urn:uuid:", "14d4debf-8f97-4251-9a74-a90016b0af0d",
         *MULTIPLE_PATIENTS, "x" * 10_000,
     ],
 )  # fmt: skip
 def test_an_unknown_query(query: str) -> None:
     assert refusal(query, (WHO, APPROVED)) == [(ErrorCode.XDSUnknownStoredQuery, "AdhocQuery.id")]
+
+
+@pytest.mark.parametrize("query", [Q.FIND_DOCUMENTS.upper(), f" {Q.FIND_DOCUMENTS}\n"])
+def test_a_query_s_uuid_is_read_in_any_case(query: str) -> None:
+    assert decode_query(query, (WHO, APPROVED)) == decode_query(Q.FIND_DOCUMENTS, (WHO, APPROVED))
 
 
 @pytest.mark.parametrize(

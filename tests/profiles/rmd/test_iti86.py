@@ -52,6 +52,15 @@ def test_a_document_is_gone_with_its_bytes(world):
     assert world.entry(entry.id)[2] == "Approved"
 
 
+def test_what_is_asked_of_another_community_stays(world):
+    entry, _ = provided(world)
+    message = messages.remove_documents([(REPOSITORY, entry.unique_id)])
+    home = b"<xdsb:HomeCommunityId>urn:oid:9.9.9</xdsb:HomeCommunityId><xdsb:RepositoryUniqueId>"
+    message = message.replace(b"<xdsb:RepositoryUniqueId>", home)
+    assert refused(world, lambda: world.send(Action.REMOVE_DOCUMENTS, message)) == [(ERROR, entry.unique_id)]
+    assert retrieved(world, entry.unique_id) == [entry.unique_id]
+
+
 def test_bytes_that_another_document_has_too_stay(world):
     first, content = provided(world)
     second, _ = provided(world, content)

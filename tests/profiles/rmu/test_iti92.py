@@ -99,7 +99,12 @@ def test_another_object_type(world):
 def test_values_that_are_written_otherwise_are_the_same(world):
     old = registered(world).entries[0]
     online = "urn:ihe:iti:2010:DocumentAvailability:Online"
-    changes = {"hash": old.hash.upper(), "size": f"0{old.size}", "document_availability": online}
+    changes = {
+        "hash": old.hash.upper(),
+        "size": f"0{old.size}",
+        "document_availability": online,
+        "source_patient_id": f"{old.source_patient_id}^PI",
+    }
     done(world.update(s.entry(version(old), **changes), restricted=True))
 
 
@@ -144,13 +149,13 @@ def test_folders_statuses_and_associations_are_not_its_business(world):
     asked = version(folder)
     assert told(world, asked) == [(TYPE, asked.folders[0].id)]
     move = moving(entry.id, Status.DEPRECATED)
-    assert told(world, asking(patient, associations=(move,))) == [(FIXED, move.id)]
+    assert told(world, asking(patient, associations=(move,))) == [(TYPE, move.id)]
     pair = adding(A.HAS_MEMBER, folder.id, entry.id)
-    assert (FIXED, pair[1].id) in told(world, asking(patient, associations=pair))
+    assert (TYPE, pair[1].id) in told(world, asking(patient, associations=pair))
     asked = version(entry)
     relation = Association(urn(), A.APND, asked.entries[0].id, entry.id)
     found = told(world, replace(asked, associations=(*asked.associations, relation)))
-    assert found == [(FIXED, relation.id)]
+    assert found == [(TYPE, relation.id)]
 
 
 def test_an_update_for_another_community(world):

@@ -90,7 +90,7 @@ def test_the_new_version_is_found_by_its_new_identifiers_and_the_report_with_it(
     assert world.fhir_search("DiagnosticReport", identifier=f"urn:oid:{old.unique_id}")[0] == 1, "it keeps its uniqueId"
 
 
-def test_what_an_update_says_is_no_report_is_withdrawn_as_one(world):
+def test_what_an_update_says_is_no_report_is_withdrawn_as_one_until_it_is_one_again(world):
     old = registered(world).entries[0]
     letter = Code("34133-9", "2.16.840.1.113883.6.1", "Summary")
     asked = version(old, type_code=letter, format_code=letter, reference_ids=())
@@ -98,7 +98,7 @@ def test_what_an_update_says_is_no_report_is_withdrawn_as_one(world):
     assert report(world, old)["status"] == "entered-in-error"
     again = replace(old, id=asked.entries[0].id, logical_id=old.id)
     done(world.update(version(again, previous="2")))
-    assert report(world, old)["status"] == "entered-in-error"
+    assert report(world, old)["status"] == "final"
 
 
 def test_associations_follow_the_new_version(world):
@@ -164,6 +164,18 @@ def test_a_new_version_of_a_folder_keeps_its_documents(world):
     assert world.folder(new.id) == (bare(folder.id), "2", "Approved", "Ny mapp")
     assert world.folder(folder.id)[2] == "Deprecated"
     assert ("HasMember", bare(new.id), bare(entry.id), "Approved") in world.associations(new.id)
+
+
+def test_a_new_version_of_a_folder_leaves_what_was_replaced_and_keeps_its_time(world):
+    made = filed(world)
+    folder, entry = made.folders[0], made.entries[0]
+    done(world.update(asking(entry.patient_id, associations=(moving(entry.id, DEPRECATED),))))
+    world.sql("UPDATE folder SET last_update_time = '20200102030405' WHERE id = :id", id=bare(folder.id))
+    asked = version(folder, title="Ny mapp")
+    done(world.update(asked))
+    new = bare(asked.folders[0].id)
+    assert world.sql("SELECT last_update_time FROM folder WHERE id = :id", id=new) == [("20200102030405",)]
+    assert not [one for one in world.associations(new) if one[0] == "HasMember" and one[1] == new]
 
 
 def test_a_folder_and_its_document_in_one_request(world):
