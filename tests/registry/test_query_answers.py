@@ -159,7 +159,7 @@ def test_answers_are_those_of_the_naive_reader(world, query):
             assert sorted(one.id for one in ask(world, query, asked, LEAF).objects) == wanted, asked
         found += bool(wanted)
         used |= asked.keys()
-    assert found > 7, "enough questions must find something, or nothing is compared"
+    assert found > 3, "enough questions must find something, or nothing is compared"
     assert used == {p.name for p in SHAPES[query].parameters}
 
 
