@@ -43,18 +43,17 @@ DOCUMENT_ENTRIES = (
     Row("document_availability",         "OOO", f.availability, "ITI TF-3, 4.2.3.2"),
 )
 
-SUBMISSION_SETS = (
-    # use: ITI-42 and 41 and 61 and 57, ITI-92
-    Row("id",                            "RR",  f.entry_uuid,   "ITI TF-3, 4.2.3.3.5", "entryUUID"),
-    Row("comments",                      "OO",  f.text,         "ITI TF-3, 4.2.3.3.3"),
-    Row("content_type_code",             "RR",  None,           "ITI TF-3, 4.2.3.3.4"),
-    Row("home",                          "OR",  f.home,         "ITI TF-3, 4.2.3.3.6", "homeCommunityId"),
-    Row("intended_recipients",           "OO",  f.recipient,    "ITI TF-3, 4.2.3.3.7", "intendedRecipient"),
-    Row("patient_id",                    "RR",  f.cx,           "ITI TF-3, 4.2.3.3.8"),
-    Row("source_id",                     "RR",  f.oid,          "ITI TF-3, 4.2.3.3.9"),
-    Row("submission_time",               "RR",  f.dtm,          "ITI TF-3, 4.2.3.3.10"),
-    Row("title",                         "OO",  f.title,        "ITI TF-3, 4.2.3.3.11"),
-    Row("unique_id",                     "RR",  f.oid,          "ITI TF-3, 4.2.3.3.12"),
+SUBMISSION_SET = (
+    Row("id",                            "R",   f.entry_uuid,   "ITI TF-3, 4.2.3.3.5", "entryUUID"),
+    Row("comments",                      "O",   f.text,         "ITI TF-3, 4.2.3.3.3"),
+    Row("content_type_code",             "R",   None,           "ITI TF-3, 4.2.3.3.4"),
+    Row("home",                          "O",   f.home,         "ITI TF-3, 4.2.3.3.6", "homeCommunityId"),
+    Row("intended_recipients",           "O",   f.recipient,    "ITI TF-3, 4.2.3.3.7", "intendedRecipient"),
+    Row("patient_id",                    "R",   f.cx,           "ITI TF-3, 4.2.3.3.8"),
+    Row("source_id",                     "R",   f.oid,          "ITI TF-3, 4.2.3.3.9"),
+    Row("submission_time",               "R",   f.dtm,          "ITI TF-3, 4.2.3.3.10"),
+    Row("title",                         "O",   f.title,        "ITI TF-3, 4.2.3.3.11"),
+    Row("unique_id",                     "R",   f.oid,          "ITI TF-3, 4.2.3.3.12"),
 )
 
 FOLDER = (
@@ -93,5 +92,3 @@ ON_DEMAND_DOCUMENT_ENTRY = column(DOCUMENT_ENTRIES, 2)
 ANY_DOCUMENT_ENTRY = tuple(
     replace(row, use=row.use[0] if len(set(row.use)) == 1 else OPTIONAL) for row in DOCUMENT_ENTRIES
 )
-SUBMISSION_SET = column(SUBMISSION_SETS, 0)
-RESTRICTED_SUBMISSION_SET = column(SUBMISSION_SETS, 1)

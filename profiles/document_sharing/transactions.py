@@ -112,7 +112,9 @@ RESTRICTED_UPDATE = Rules(
     other_patient=ErrorCode.XDSPatientIDReconciliationError,
     annotation=ErrorCode.XDSMetadataAnnotationError,
     object_type=ErrorCode.XDSObjectTypeError,
-    submission_set=attributes.RESTRICTED_SUBMISSION_SET,
+    # The book asks for the homeCommunityId so that an update can be forwarded to its community (3.92.4.1.3.1); to a
+    # registry that forwards nothing, the clients of the field leave it out.
+    submission_set=attributes.SUBMISSION_SET,
     entries={**STABLE, **ON_DEMAND_ENTRY},
     associations=frozenset({AssociationType.HAS_MEMBER}),
     updates=True,

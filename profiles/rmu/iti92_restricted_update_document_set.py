@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from profiles.catalog import Soap, Transaction
-from profiles.document_sharing import attributes, outcome, updating
+from profiles.document_sharing import outcome, updating
 from profiles.document_sharing.transactions import RESTRICTED_UPDATE
 from profiles.faces import soap
 from profiles.house import House
@@ -13,15 +13,12 @@ from registry.metadata.errors import ErrorCode, Finding
 from registry.metadata.model import Submission
 from registry.metadata.urn import Action, FhirSystem
 
-# The book asks for the homeCommunityId so that an update can be forwarded to its community; to a registry that forwards
-# nothing, the clients of the field leave it out.
-RULES = replace(RESTRICTED_UPDATE, submission_set=attributes.SUBMISSION_SET)
 FORWARDING = "ITI TF-2, 3.92.4.1.3.1"
 
 
 def decode(request: soap.Request[object]) -> updating.Updating:
     """The update in a SubmitObjectsRequest."""
-    return updating.decode(request, RULES)
+    return updating.decode(request, RESTRICTED_UPDATE)
 
 
 def handle(asked: updating.Updating, house: House, caller: Caller) -> tuple[Finding, ...]:
@@ -32,7 +29,7 @@ def handle(asked: updating.Updating, house: House, caller: Caller) -> tuple[Find
     """
     own = FhirSystem.OID_PREFIX + house.settings.affinity_domain.home_community_id
     asked = replace(asked, findings=(*asked.findings, *_elsewhere(asked.submission, own)))
-    return updating.handle(asked, house, caller, RULES, restricted=True)
+    return updating.handle(asked, house, caller, RESTRICTED_UPDATE, restricted=True)
 
 
 def _elsewhere(submission: Submission, own: str) -> Iterator[Finding]:

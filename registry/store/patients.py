@@ -5,6 +5,9 @@ no part in a merge. So one look at one row says that there is nothing to follow.
 was told, so that an unmerge has all that it needs.
 """
 
+from collections.abc import Set
+from typing import Any
+
 from sqlalchemy import bindparam, false, literal, null, or_, select, true, update
 
 from database.sql import any_of
@@ -20,6 +23,17 @@ END = Statement(select(c.survivor).where(c.patient_id == bindparam("patient")))
 ENDS = Statement(select(c.patient_id, c.survivor).where(any_of(c.patient_id, "patients"), c.survivor.is_not(null())))
 # (patient, survivor or NULL) of whoever has this identifier, whatever authority assigned it
 ENDS_OF_VALUE = Statement(select(c.patient_id, c.survivor).where(c.value == bindparam("value")))
+
+
+def same_patient(reader: Any, owner: str | None, others: Set[str]) -> set[str]:
+    """Those of `others` (patient ids) that a merge made one patient's with `owner`; asks only if there are others."""
+    others = others - {owner}
+    if not owner or not others:
+        return set()
+    ends = dict(reader.rows(ENDS, patients=sorted({owner, *others})))
+    return {one for one in others if ends.get(one, one) == ends.get(owner, owner)}
+
+
 # (survivor, patient) of all that ended in these survivors, themselves among them
 MEMBERS = Statement(select(c.survivor, c.patient_id).where(any_of(c.survivor, "ends")).order_by(c.patient_id))
 # (patient merged away, its FHIR id and version, its survivor's patient_id and FHIR id)

@@ -15,7 +15,8 @@ from database.statement import Statement
 from registry.metadata.identify import canonical
 from registry.metadata.model import Submission
 from registry.state import LOGICAL, Registered, State, named
-from registry.store.tables import ASSOCIATION, DOCUMENT_ENTRY, FOLDER, PATIENT, SUBMISSION_SET
+from registry.store.patients import same_patient
+from registry.store.tables import ASSOCIATION, DOCUMENT_ENTRY, FOLDER, SUBMISSION_SET
 
 KINDS = {"document": DOCUMENT_ENTRY, "set": SUBMISSION_SET, "folder": FOLDER, "association": ASSOCIATION}
 OPTIONAL = ("unique_id", "hash", "size", "object_type")  # columns that not every kind has
@@ -47,13 +48,6 @@ STATE = Statement(
 )
 
 
-SURVIVORS = Statement(
-    select(PATIENT.c.patient_id, PATIENT.c.survivor).where(
-        any_of(PATIENT.c.patient_id, "patients"), PATIENT.c.survivor.is_not(None)
-    )
-)
-
-
 def state_of(reader: Database | Unit, submission: Submission) -> State:
     """What the registry holds of the objects that `submission` names.
 
@@ -62,9 +56,5 @@ def state_of(reader: Database | Unit, submission: Submission) -> State:
     ids, unique_ids = named(submission)
     found = [Registered._make(row) for row in dict.fromkeys(reader.rows(STATE, ids=ids, unique_ids=unique_ids))]
     owner = canonical(submission.submission_sets[0].patient_id) if submission.submission_sets else None
-    others = {one.patient_id for one in found if one.kind != LOGICAL} - {owner}
-    if owner and others:
-        ends: dict[str, str] = dict(reader.rows(SURVIVORS, patients=sorted({owner, *others})))
-        own = {one for one in others if ends.get(one, one) == ends.get(owner, owner)}
-        found = [one._replace(patient_id=owner) if one.patient_id in own else one for one in found]
-    return State(found)
+    own = same_patient(reader, owner, {one.patient_id for one in found if one.kind != LOGICAL})
+    return State([one._replace(patient_id=str(owner)) if one.patient_id in own else one for one in found])

@@ -15,8 +15,8 @@ from registry.metadata.model import Slots, Submission
 from registry.renderers import Related, Renderers
 from registry.store import known
 from registry.store.fragments import CURRENT, compress, decompress
+from registry.store.patients import same_patient
 from registry.store.registration import Rows
-from registry.store.state import SURVIVORS
 from registry.store.tables import ASSOCIATION, DOCUMENT_ENTRY, FOLDER
 from registry.updates import RELATIONS, Copy, Place, Plan, named, operations
 
@@ -96,12 +96,8 @@ def _with_slots(
 
 
 def _own(reader: Database | Unit, found: list[Known], owner: str | None) -> list[Known]:
-    others = {one.patient_id for one in found} - {owner}
-    if not owner or not others:
-        return found
-    ends: dict[str, str] = dict(reader.rows(SURVIVORS, patients=sorted({owner, *others})))
-    own = {one for one in others if ends.get(one, one) == ends.get(owner, owner)}
-    return [one._replace(patient_id=owner) if one.patient_id in own else one for one in found]
+    own = same_patient(reader, owner, {one.patient_id for one in found})
+    return [one._replace(patient_id=str(owner)) if one.patient_id in own else one for one in found]
 
 
 def placed(rows: Rows, planned: Plan) -> Rows:

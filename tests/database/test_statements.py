@@ -28,7 +28,7 @@ from registry.queries import (
     ResourceType,
     ReturnType,
 )
-from registry.store import documents, folders, registration, resource_rows, resources, state
+from registry.store import documents, folders, patients, registration, resource_rows, resources, state
 from repository import fsck
 from repository.store import documents as held
 
@@ -110,7 +110,7 @@ HOT = {
         d, GetDocuments(logical_ids=("a", "b")), ReturnType.LEAF_CLASS, ANYONE, 9
     ),
     "what a submission names": lambda d: d.rows(state.STATE, ids=["a"], unique_ids=["b"]),
-    "patients that were merged": lambda d: d.rows(state.SURVIVORS, patients=["a", "b"]),
+    "patients that were merged": lambda d: d.rows(patients.ENDS, patients=["a", "b"]),
     "what hangs on a document": lambda d: d.rows(registration.DEPENDENTS, replaced=["a", "b"], types=["x", "y"]),
     "the folders of a document": lambda d: d.rows(folders.FOLDERS_OF, documents=["a", "b"]),
     "facts of entries": lambda d: documents.facts(d, ["a", "b"], SOME),

@@ -13,7 +13,7 @@ from registry.metadata.identify import bare_uuid
 from registry.metadata.model import Association, Folder
 from registry.metadata.urn import AssociationType
 from registry.queries import GetSubmissionSetAndContents
-from registry.store import folders, registration, state
+from registry.store import folders, patients, registration
 
 HAS_MEMBER, RPLC = AssociationType.HAS_MEMBER, AssociationType.RPLC
 MEMBERS = f"SELECT source, target FROM association WHERE type = '{HAS_MEMBER}'"
@@ -295,7 +295,7 @@ def test_a_plain_registration_asks_nothing_of_folders_and_replaced(holding, monk
 
     noting("rows")
     noting("execute")
-    special = {folders.FOLDERS_OF, folders.TOUCH, registration.DEPENDENTS, registration.DEPRECATE, state.SURVIVORS}
+    special = {folders.FOLDERS_OF, folders.TOUCH, registration.DEPENDENTS, registration.DEPRECATE, patients.ENDS}
     kept.submit(report(), document(), folders=(folder(),))
     assert not special & set(asked)
     asked.clear()

@@ -36,15 +36,23 @@ def send(world: World, folder: str, name: str, *, crlf: bool = True) -> Answer:
     return world.post(line.split()[1].removeprefix("/xds/"), headers, sent.encode())
 
 
-@pytest.mark.parametrize("name", PROVIDED)
-def test_documents_of_each_dialect_are_kept_and_given_back(world: World, name: str) -> None:
+@pytest.fixture(scope="module")
+def provided(world: World) -> dict[str, Answer]:
+    """The answers to what brings documents: questions ask for them, whichever process they are asked in."""
     before = len(world.temporaries())
-    answer = send(world, "accepted", name)
+    answers = {name: send(world, "accepted", name) for name in PROVIDED}
+    assert len(world.temporaries()) == before
+    return answers
+
+
+@pytest.mark.parametrize("name", PROVIDED)
+def test_documents_of_each_dialect_are_kept_and_given_back(provided: dict[str, Answer], name: str) -> None:
+    answer = provided[name]
     assert answer.fault is None, answer.fault
     assert answer.outcome == "Success", answer.text
-    assert len(world.temporaries()) == before
 
 
+@pytest.mark.usefixtures("provided")
 @pytest.mark.parametrize("name", [n for n in NAMES if n not in PROVIDED])
 def test_questions_of_each_dialect_are_answered(world: World, name: str) -> None:
     answer = send(world, "accepted", name)

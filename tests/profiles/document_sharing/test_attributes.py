@@ -20,7 +20,6 @@ TABLES = {
         replace(ENTRY, creation_time=None, hash=None, size=None, legal_authenticator=None),
     ),
     "SubmissionSet": (attributes.SUBMISSION_SET, SET),
-    "SubmissionSet of ITI-92": (attributes.RESTRICTED_SUBMISSION_SET, SET),
     "Folder": (attributes.FOLDER, FOLDER),
     "Association": (attributes.ASSOCIATION, MEMBER),
     "author": (attributes.AUTHOR, AUTHOR),
@@ -113,12 +112,6 @@ def test_an_on_demand_entry_has_nothing_of_a_document():
         "size",
         "legal_authenticator",
     }
-
-
-def test_restricted_update_names_its_community():
-    (one,) = check(replace(SET, home=None), attributes.RESTRICTED_SUBMISSION_SET, CODE)
-    assert one.where == "SubmissionSet01.homeCommunityId"
-    assert list(check(replace(SET, home=None), attributes.SUBMISSION_SET, CODE)) == []
 
 
 def test_what_the_repository_fills_in_need_not_be_sent():
