@@ -4,7 +4,7 @@ Who was never merged pays one look into an index; what was found for a merged id
 is stored stays as it was submitted (`registry.merges`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from registry.renderers import Renderers
 from registry.resources import StoredResource
 
 Q = TypeVar("Q")
+R = TypeVar("R")
 ABOUT_NOBODY = (ResourceType.PATIENT, ResourceType.ENDPOINT)
 """Resources that are no patient's: a Patient shows its own links."""
 
@@ -43,6 +44,25 @@ def widened(reader: Any, query: Q) -> tuple[Q, frozenset[str]]:
     if isinstance(query, FindResources):
         return replace(query, patient_ids=ids), frozenset()
     return replace(query, patient_id=None, patient_ids=ids), frozenset()  # type: ignore[type-var]
+
+
+def answered(
+    reader: Any, query: Q, ask: Callable[[Q, bool], R], is_found: Callable[[R], object]
+) -> tuple[R, frozenset[str]]:
+    """What `ask(query, unmerged)` finds for all ids of the patients that the question names, and whom to call settled.
+
+    Nearly every question is about one patient who was never merged. It is asked first for just such a patient, as a
+    condition of the statement itself (`unmerged`), and the merges are looked at only when that finds nothing.
+    """
+    asked = named(query)
+    if len(asked) == 1:
+        found = ask(query, True)
+        if is_found(found):
+            return found, frozenset(asked)
+        wide, settled = widened(reader, query)
+        return (found, settled) if wide is query else (ask(wide, False), settled)
+    wide, settled = widened(reader, query)
+    return ask(wide, False), settled
 
 
 def shown(

@@ -246,9 +246,17 @@ class Registry:
             Rejected: XDSTooManyResults, XDSResultNotSinglePatient.
         """
         visibility = self._policy.visibility(caller)
-        query, settled = following.widened(self._database, query)
         most = self._domain.most_results
-        answer = stored_queries.answer(self._database, query, returns, visibility, most)
+
+        def ask(query: StoredQuery, unmerged: bool) -> Answer:
+            return stored_queries.answer(self._database, query, returns, visibility, most, unmerged=unmerged)
+
+        settled: frozenset[str]
+        if isinstance(query, FindDocuments):
+            answer, settled = following.answered(self._database, query, ask, lambda found: found.objects or found.refs)
+        else:
+            query, settled = following.widened(self._database, query)
+            answer = ask(query, False)
         if len(answer.objects) > most:
             text = f"more than {most} objects match; ask for ObjectRef, or for less"
             raise Rejected.because(ErrorCode.XDSTooManyResults, "", text, "ITI TF-2, 3.18.4.1.2.6")
@@ -281,15 +289,23 @@ class Registry:
 
     def find_document_references(self, query: FindDocuments, caller: Caller) -> Found:
         """A page of DocumentReferences, newest first."""
-        query, settled = following.widened(self._database, query)
-        found, owners = resources.find_document_references(self._database, query, self._policy.visibility(caller))
+        visibility = self._policy.visibility(caller)
+
+        def ask(query: FindDocuments, unmerged: bool) -> tuple[Found, resources.Owners]:
+            return resources.find_document_references(self._database, query, visibility, unmerged=unmerged)
+
+        (found, owners), settled = following.answered(self._database, query, ask, lambda answer: answer[0].items)
         self._searched(caller, ResourceType.DOCUMENT_REFERENCE, following.named(query), found)
         return self._followed(found, owners, settled)
 
     def search(self, query: FindResources, caller: Caller) -> Found:
         """A page of resources of `query.type`, newest first."""
-        query, settled = following.widened(self._database, query)
-        found, owners = resources.find(self._database, query, self._policy.visibility(caller))
+        visibility = self._policy.visibility(caller)
+
+        def ask(query: FindResources, unmerged: bool) -> tuple[Found, resources.Owners]:
+            return resources.find(self._database, query, visibility, unmerged=unmerged)
+
+        (found, owners), settled = following.answered(self._database, query, ask, lambda answer: answer[0].items)
         if not all(item.body for item in found.items):
             # What was removed since it was found is left out.
             whole = [

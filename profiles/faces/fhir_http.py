@@ -14,7 +14,7 @@ from profiles.catalog import Fhir, Profile, Transaction
 from profiles.faces.caller import caller_of
 from profiles.faces.fhir import CONTENT_TYPE, ROOT, outcome, require_json
 from profiles.faces.fhir_capability import capability_statement
-from profiles.faces.http import response_of
+from profiles.faces.http import current, response_of
 from profiles.faces.reply import Reply
 from registry.metadata.errors import ErrorCode, Finding, Rejected
 
@@ -71,8 +71,9 @@ def _open(app: Flask, transaction: Transaction, face: Fhir, house: Any, doors: d
         raise ValueError(f"{transaction.id}: there is no route for {face.interaction!r}")
 
     def work(**variables: str) -> Reply:
-        value = decode(request, **variables)
-        reply: Reply = encode(handle(value, house, caller_of(request, transaction.id)))
+        asked = current()
+        value = decode(asked, **variables)
+        reply: Reply = encode(handle(value, house, caller_of(asked, transaction.id)))
         return reply
 
     for method, below in DOORS[face.interaction]:

@@ -26,13 +26,19 @@ def register(app: Flask, transaction: Transaction, house: Any, problem: Callable
 
     def view(**variables: str) -> Response:
         try:
-            value = decode(request, **variables)
-            reply = encode(handle(value, house, caller_of(request, transaction.id)))
+            asked = current()
+            value = decode(asked, **variables)
+            reply = encode(handle(value, house, caller_of(asked, transaction.id)))
         except Rejected as rejected:
             reply = problem(rejected)
         return response_of(reply)
 
     app.add_url_rule(face.path, f"{face.method} {face.path}", view, methods=[face.method])
+
+
+def current() -> Request:
+    """The request under way itself; Flask's `request` looks for it anew at every attribute, which adds up."""
+    return request._get_current_object()  # type: ignore[attr-defined, no-any-return]
 
 
 def response_of(reply: Reply) -> Response:
@@ -55,11 +61,15 @@ def body_of(request: Request, limit: int) -> Read:
     """
     left = limit
     missing = request.content_length
+    try:
+        stream = request.stream
+    except RequestEntityTooLarge:
+        raise _too_large(limit) from None
 
     def read(size: int) -> bytes:
         nonlocal left, missing
         try:
-            block = request.stream.read(size)
+            block = stream.read(size)
         except RequestEntityTooLarge:
             raise _too_large(limit) from None
         except (ClientDisconnected, OSError):

@@ -68,6 +68,8 @@ class Part:
 
 
 @lru_cache(maxsize=256)
+# Clients send the same few with every request.
+@lru_cache(maxsize=256)
 def parameters(content_type: str) -> tuple[str, Mapping[str, str]]:
     """Media type and parameters of a Content-Type, names and media type in lower case.
 

@@ -4,9 +4,8 @@ An operation is chosen by wsa:Action; the body must be that action's, and an act
 Answers go back on the same connection, but for what `soap_async` allows.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import structlog
@@ -28,12 +27,17 @@ ENVELOPE, HEADER, BODY = (xml.tag(Namespace.SOAP, name) for name in ("Envelope",
 OLD_ENVELOPE = xml.tag(Namespace.SOAP_1_1, "Envelope")
 MUST_UNDERSTAND = xml.tag(Namespace.SOAP, "mustUnderstand")
 ROLE = xml.tag(Namespace.SOAP, "role")
-ADDRESSING = "{" + Namespace.ADDRESSING + "}"
+OF_ADDRESSING = "{" + Namespace.ADDRESSING
+ADDRESSING = OF_ADDRESSING + "}"
 ANONYMOUS = f"{Namespace.ADDRESSING}/anonymous"
 NO_OTHER_CONNECTION = (ANONYMOUS, f"{Namespace.ADDRESSING}/none")
 ONCE = ("Action", "MessageID", "To", "From", "ReplyTo", "FaultTo")
 SECURITY = xml.tag(Namespace.SECURITY, "Security")
 OWN_ROLES = (None, "", f"{Namespace.SOAP}/role/ultimateReceiver", f"{Namespace.SOAP}/role/next")
+START_OF_ENVELOPE = (
+    f'<soap:Envelope xmlns:soap="{Namespace.SOAP}" xmlns:wsa="{Namespace.ADDRESSING}"><soap:Header>'
+    '<wsa:Action soap:mustUnderstand="true">'
+)
 SOAP_TYPE = "application/soap+xml; charset=UTF-8"
 LONGEST_PARAMETERS = 4096  # bytes of an endpoint's reference parameters
 
@@ -77,19 +81,29 @@ def open_envelope(message: Message[T], content_type: str, soap_action: str = "")
             no or several body elements.
     """
     headers, content = _parts(message.root)
-    tags = Counter(e.tag for e in headers)
-    for name in ONCE:
-        if tags[ADDRESSING + name] > 1:
-            raise soap_faults.wrong_header(name, f"there are {tags[ADDRESSING + name]} wsa:{name} headers, send one")
-    action = _action(headers, content_type, soap_action)
+    addressing = _addressing(headers)
+    action = _action(addressing, content_type, soap_action)
     _check_understood(headers)
-    missing = [name for name in ("MessageID", "To") if not _single(headers, name)]
+    missing = [name for name in ("MessageID", "To") if not _text(addressing, name)]
     if missing:
         # ITI TF-2, V.3.2 wants them; the answer can be given without.
         log.info("addressing headers are missing", missing=missing)
-    asked = Request(action, _single(headers, "MessageID"), content, message)
-    found = {name: _endpoint(headers, name) for name in ("ReplyTo", "FaultTo")}
-    return replace(asked, reply_to=found["ReplyTo"], fault_to=found["FaultTo"]) if any(found.values()) else asked
+    reply_to, fault_to = _endpoint(addressing, "ReplyTo"), _endpoint(addressing, "FaultTo")
+    return Request(action, _text(addressing, "MessageID"), content, message, reply_to, fault_to)
+
+
+def _addressing(headers: list[xml.Element]) -> dict[str, xml.Element]:
+    """The WS-Addressing headers by their local names."""
+    found: dict[str, xml.Element] = {}
+    for header in headers:
+        namespace, _, name = str(header.tag).rpartition("}")
+        if namespace != OF_ADDRESSING:
+            continue
+        if name in found and name in ONCE:
+            count = sum(each.tag == header.tag for each in headers)
+            raise soap_faults.wrong_header(name, f"there are {count} wsa:{name} headers, send one")
+        found.setdefault(name, header)
+    return found
 
 
 def _parts(root: xml.Element) -> tuple[list[xml.Element], xml.Element]:
@@ -114,8 +128,8 @@ def _parts(root: xml.Element) -> tuple[list[xml.Element], xml.Element]:
     return headers, content[0]
 
 
-def _action(headers: list[xml.Element], content_type: str, soap_action: str) -> str:
-    action = _single(headers, "Action")
+def _action(addressing: Mapping[str, xml.Element], content_type: str, soap_action: str) -> str:
+    action = _text(addressing, "Action")
     if not action:
         text = "the wsa:Action header is missing (ITI TF-2, V.3.2)"
         raise soap_faults.wrong_header("Action", text, "MessageAddressingHeaderRequired")
@@ -143,13 +157,14 @@ def _must_be_understood(header: xml.Element) -> bool:
     return header.get(MUST_UNDERSTAND, "").strip() in ("1", "true") and header.get(ROLE) in OWN_ROLES
 
 
-def _single(headers: list[xml.Element], name: str) -> str:
-    return next(((e.text or "").strip() for e in headers if e.tag == ADDRESSING + name), "")
+def _text(addressing: Mapping[str, xml.Element], name: str) -> str:
+    header = addressing.get(name)
+    return "" if header is None else (header.text or "").strip()
 
 
-def _endpoint(headers: list[xml.Element], name: str) -> Endpoint | None:
+def _endpoint(addressing: Mapping[str, xml.Element], name: str) -> Endpoint | None:
     """Where else than on the connection the sender wants its answer."""
-    header = next((e for e in headers if e.tag == ADDRESSING + name), None)
+    header = addressing.get(name)
     if header is None:
         return None
     address = (header.findtext(ADDRESSING + "Address") or "").strip()
@@ -178,8 +193,7 @@ def envelope(
     """An answer's envelope around `body`; `headers` is XML of more header blocks, `id_` a bare UUID for its id."""
     related = f"<wsa:RelatesTo>{xml.escaped(relates_to)}</wsa:RelatesTo>" if relates_to else ""
     head = (
-        f'<soap:Envelope xmlns:soap="{Namespace.SOAP}" xmlns:wsa="{Namespace.ADDRESSING}"><soap:Header>'
-        f'<wsa:Action soap:mustUnderstand="true">{action}</wsa:Action>'
+        f"{START_OF_ENVELOPE}{action}</wsa:Action>"
         f"<wsa:MessageID>urn:uuid:{id_ or fresh_uuid()}</wsa:MessageID>{related}"
         f"<wsa:To>{xml.escaped(to)}</wsa:To>{headers}</soap:Header><soap:Body>"
     )

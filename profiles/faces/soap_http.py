@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
 from lxml.etree import QName, tostring
 
 from profiles.catalog import Soap, Transaction
 from profiles.faces import mtom, soap, soap_async, soap_codes, soap_faults
 from profiles.faces.caller import caller_of
-from profiles.faces.http import body_of, response_of
+from profiles.faces.http import body_of, current, response_of
 from profiles.faces.reply import Reply
 from profiles.faces.soap import Fault
 from profiles.faces.wsdl import Operation, wsdl
@@ -27,7 +27,7 @@ def register(app: Flask, service: str, transactions: Sequence[Transaction], hous
     path = f"/xds/{service}"
 
     def post() -> Response:
-        return response_of(_answer(by_action, house))
+        return response_of(_answer(current(), by_action, house))
 
     def get() -> Response:
         if "wsdl" not in {name.lower() for name in request.args}:
@@ -47,7 +47,7 @@ def _operation(transaction: Transaction) -> Operation:
     return Operation(words, face.action, face.action.response, QName(face.request), QName(face.response))
 
 
-def _answer(by_action: Mapping[Action, Transaction], house: Any) -> Reply:
+def _answer(request: Request, by_action: Mapping[Action, Transaction], house: Any) -> Reply:
     limits = house.settings.limits
     repository = house.repository
     content_type = request.headers.get("Content-Type", "")
@@ -64,7 +64,8 @@ def _answer(by_action: Mapping[Action, Transaction], house: Any) -> Reply:
         return soap.fault_reply(soap.fault_of(rejected))
     try:
         asked = soap.open_envelope(message, content_type, request.headers.get("SOAPAction", ""))
-        return _run(chosen(by_action, asked), asked, house)
+        transaction = chosen(by_action, asked)
+        return _run(transaction, asked, house, caller_of(request, transaction.id))
     except Fault as fault:
         return soap.fault_reply(fault, soap.message_id(message.root))
     finally:
@@ -97,11 +98,10 @@ def chosen(by_action: Mapping[Action, Transaction], asked: soap.Request[Any]) ->
     return transaction  # type: ignore[no-any-return]
 
 
-def _run(transaction: Transaction, asked: soap.Request[Any], house: Any) -> Reply:
+def _run(transaction: Transaction, asked: soap.Request[Any], house: Any, caller: Caller) -> Reply:
     face = transaction.face
     assert isinstance(face, Soap)
     elsewhere = soap_async.destination(asked, house.settings.soap.reply_to)
-    caller = caller_of(request, transaction.id)
     packaged = face.mtom and asked.message.packaged
     if elsewhere is not None:
         return _accept(transaction, face, asked, house, caller, packaged=packaged)

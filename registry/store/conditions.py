@@ -6,17 +6,27 @@ nothing narrower is asked (`driving`), the condition itself must lead to the obj
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, exists, literal, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, case, exists, literal, null, or_, select
 
 from database.sql import any_of
 from registry.queries import ReferenceId
-from registry.store.tables import ENTRY_AUTHOR, ENTRY_CODE, REFERENCE_ID
+from registry.store.tables import ENTRY_AUTHOR, ENTRY_CODE, PATIENT, REFERENCE_ID
 from registry.store.where import Where
 
-r, k, w = REFERENCE_ID.c, ENTRY_CODE.c, ENTRY_AUTHOR.c
+r, k, w, p = REFERENCE_ID.c, ENTRY_CODE.c, ENTRY_AUTHOR.c, PATIENT.c
 
 # An identifier in CXi text, for patterns (ITI TF-3, table 4.2.3.1.7-2).
 CXI = r.value + "^^^" + case((r.authority == "", ""), else_="&" + r.authority + "&ISO") + "^" + r.kind
+
+
+def not_merged(where: Where, patient_id: str) -> None:
+    """The patient has no part in a merge, so that the id alone tells whose records are asked for."""
+    name = f"p{len(where.params)}"
+    where.add(
+        "not merged",
+        lambda: ~exists().where(p.patient_id == bindparam(name), p.survivor.is_not(null())),
+        **{name: patient_id},
+    )
 
 
 def coded(where: Where, id_column: Any, kind: str, codes: tuple[str, ...], *, driving: bool = False) -> None:

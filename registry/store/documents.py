@@ -13,7 +13,7 @@ from registry.access import Visibility
 from registry.answers import Answer
 from registry.metadata.urn import ObjectType
 from registry.queries import Excluded, FindDocuments, GetDocuments, ReturnType
-from registry.store.conditions import authored, coded, not_coded, not_referring, referring
+from registry.store.conditions import authored, coded, not_coded, not_merged, not_referring, referring
 from registry.store.objects import ENTRY, answer, refs, statuses
 from registry.store.tables import DOCUMENT_ENTRY
 from registry.store.where import Where
@@ -42,12 +42,16 @@ SERVICE_TIMES = (
     ("service_start_time_from", "service_start_time_to", d.service_start_time),
     ("service_stop_time_from", "service_stop_time_to", d.service_stop_time),
 )
-PATIENT, STATUS = d.patient_id, d.status
+# SQLAlchemy looks a column of a table up anew each time.
+ID, PATIENT, STATUS, IS_LATEST, IS_ONLINE = d.id, d.patient_id, d.status, d.is_latest, d.is_online
+REGISTERED, UPDATED, CREATION_TIME = d.registered, d.updated, d.creation_time
 
 
-def conditions(query: FindDocuments, visibility: Visibility) -> Where:
-    """What FindDocuments, and a DocumentReference search, ask of document_entry."""
+def conditions(query: FindDocuments, visibility: Visibility, *, unmerged: bool = False) -> Where:
+    """What FindDocuments, and a DocumentReference search, ask of document_entry; `unmerged` as in `not_merged`."""
     where = Where("documents")
+    if unmerged:
+        not_merged(where, query.patient_id or query.patient_ids[0])
     where.equal(PATIENT, query.patient_id)
     where.among(PATIENT, query.patient_ids)
     where.visible(PATIENT, visibility)
@@ -62,22 +66,22 @@ def conditions(query: FindDocuments, visibility: Visibility) -> Where:
     driving = not (query.patient_id is not None or query.patient_ids or query.ids or query.unique_ids)
     for field, kind in CODED:
         for codes in getattr(query, field):
-            coded(where, d.id, kind, codes, driving=driving)
+            coded(where, ID, kind, codes, driving=driving)
     if query.author_persons:
-        authored(where, d.id, query.author_persons)
+        authored(where, ID, query.author_persons)
     for ors in query.reference_ids:
-        referring(where, ors, "entry", d.id, driving=driving)
+        referring(where, ors, "entry", ID, driving=driving)
     if excluding:
         _exclude(where, excluding)
     return where
 
 
 def _times(where: Where, query: FindDocuments) -> None:
-    where.between(d.registered, query.registered_from, query.registered_to)
-    where.between(d.updated, query.updated_from, query.updated_to)
+    where.between(REGISTERED, query.registered_from, query.registered_to)
+    where.between(UPDATED, query.updated_from, query.updated_to)
     # On-demand entries have no creationTime, and its bounds are not used for them (3.18.4.1.2.3.7.1, footnote 6).
     stable = query.object_types == (ObjectType.STABLE_DOCUMENT,) and not query.excluding
-    where.between(d.creation_time, query.creation_time_from, query.creation_time_to, or_absent=not stable)
+    where.between(CREATION_TIME, query.creation_time_from, query.creation_time_to, or_absent=not stable)
     for low, high, column in SERVICE_TIMES:
         where.between(column, getattr(query, low), getattr(query, high), or_absent=True)
 
@@ -87,18 +91,27 @@ def _exclude(where: Where, excluded: Excluded) -> None:
         where.none_of(column, getattr(excluded, field))
     for field, kind in CODED:
         if getattr(excluded, field):
-            not_coded(where, d.id, kind, getattr(excluded, field))
+            not_coded(where, ID, kind, getattr(excluded, field))
     if excluded.author_persons:
-        authored(where, d.id, excluded.author_persons, negated=True)
+        authored(where, ID, excluded.author_persons, negated=True)
     if excluded.reference_ids:
-        not_referring(where, excluded.reference_ids, "entry", d.id)
+        not_referring(where, excluded.reference_ids, "entry", ID)
 
 
 def find_documents(
-    database: Database, query: FindDocuments, returns: ReturnType, visibility: Visibility, most: int
+    database: Database,
+    query: FindDocuments,
+    returns: ReturnType,
+    visibility: Visibility,
+    most: int,
+    *,
+    unmerged: bool = False,
 ) -> Answer:
-    """FindDocuments and its kin; at most `most` + 1 objects, so that the caller sees an excess."""
-    where = conditions(query, visibility)
+    """FindDocuments and its kin; at most `most` + 1 objects, so that the caller sees an excess.
+
+    With `unmerged` nothing is found for a patient who has part in a merge.
+    """
+    where = conditions(query, visibility, unmerged=unmerged)
     if query.several_patients and returns is ReturnType.OBJECT_REF:
         return Answer(refs=tuple(refs(database, ENTRY, where, MOST_REFS)))
     return answer(database, ENTRY, where, returns, most)
@@ -116,10 +129,10 @@ def get_documents(
 def named(query: GetDocuments, visibility: Visibility) -> Where:
     """The entries that a query names by one of their kinds of id."""
     where = Where("get documents")
-    where.among(d.id, query.ids)
+    where.among(ID, query.ids)
     where.among(d.unique_id, query.unique_ids)
     where.among(d.logical_id, query.logical_ids)
-    where.visible(d.patient_id, visibility)
+    where.visible(PATIENT, visibility)
     present(where, all_versions=query.all_versions)
     return where
 
@@ -130,8 +143,8 @@ def present(where: Where, *, all_versions: bool) -> None:
     XDS Metadata Update, 3.18.4.1.2.3.5.1.1.
     """
     if not all_versions:
-        where.true(d.is_latest)
-        where.true(d.is_online)
+        where.true(IS_LATEST)
+        where.true(IS_ONLINE)
 
 
 class EntryFacts(NamedTuple):

@@ -1,9 +1,9 @@
 """FHIR searches and reads as SQL, and the rows of ImagingStudy, DiagnosticReport, Patient and Endpoint."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, exists, func, or_, select, update
 
 from database.engine import Database, Unit
 from database.sql import any_of
@@ -11,7 +11,7 @@ from database.statement import Statement
 from registry.access import Visibility
 from registry.queries import FindDocuments, FindResources, Page, ReferenceId, ResourceType
 from registry.resources import Found, StoredResource
-from registry.store.conditions import referring
+from registry.store.conditions import not_merged, referring
 from registry.store.documents import conditions, d
 from registry.store.fragments import decompress
 from registry.store.tables import DIAGNOSTIC_REPORT, ENDPOINT, IMAGING_STUDY, PATIENT, REFERENCE_ID
@@ -24,6 +24,20 @@ TABLES: Mapping[ResourceType, Table] = {
     ResourceType.PATIENT: PATIENT,
     ResourceType.ENDPOINT: ENDPOINT,
 }
+
+
+class Columns(NamedTuple):
+    """What a search reads of a row; at hand, since SQLAlchemy looks a column of a table up anew each time."""
+
+    id: ColumnElement[Any]
+    version: ColumnElement[Any]
+    updated: ColumnElement[Any]
+    status: ColumnElement[Any]
+    fhir: ColumnElement[Any]
+    patient_id: ColumnElement[Any]
+
+
+COLUMNS = {kind: Columns(*(table.c[name] for name in Columns._fields)) for kind, table in TABLES.items()}
 STATUS_OF_ENTRY = {"Approved": "current", "Deprecated": "superseded"}
 
 # The row of a resource that is stale: what it takes to render it again.
@@ -34,9 +48,11 @@ Stale = tuple[ResourceType, str, int]
 Owners = list[str | None]
 
 
-def find_document_references(database: Database, query: FindDocuments, visibility: Visibility) -> tuple[Found, Owners]:
+def find_document_references(
+    database: Database, query: FindDocuments, visibility: Visibility, *, unmerged: bool = False
+) -> tuple[Found, Owners]:
     """A DocumentReference search: the same conditions as FindDocuments, newest first, paged."""
-    where = conditions(query, visibility)
+    where = conditions(query, visibility, unmerged=unmerged)
     # The third is what a page is in the order of: the order must stay when a document is superseded.
     columns = (d.id, d.revision, d.registered, d.status, d.fhir, d.dictionary, d.patient_id, d.updated)
     rows, total, after = _page(database, where, columns, d.registered, d.id, query.page)
@@ -49,11 +65,17 @@ def find_document_references(database: Database, query: FindDocuments, visibilit
     return Found(items, total, after), [row[6] for row in rows]
 
 
-def find(database: Database, query: FindResources, visibility: Visibility) -> tuple[Found, Owners]:
-    """A search of one of `TABLES`; what it found stale has an empty body."""
-    table = TABLES[query.type]
-    c = table.c
+def find(
+    database: Database, query: FindResources, visibility: Visibility, *, unmerged: bool = False
+) -> tuple[Found, Owners]:
+    """A search of one of `TABLES`; what it found stale has an empty body.
+
+    With `unmerged` nothing is found for a patient who has part in a merge.
+    """
+    c = COLUMNS[query.type]
     where = Where(query.type)
+    if unmerged and query.patient_ids:
+        not_merged(where, query.patient_ids[0])
     where.among(c.id, query.ids)
     if query.patient_ids is not None and len(query.patient_ids) == 1:
         # An index gives one patient's rows in their order.
@@ -68,7 +90,7 @@ def find(database: Database, query: FindResources, visibility: Visibility) -> tu
     if query.type in DATES:
         digits = LENGTHS.get(query.type, 14)
         bounds = (bound and bound[:digits] for bound in (query.date_from, query.date_to))
-        where.between(c[DATES[query.type]], *bounds)
+        where.between(TABLES[query.type].c[DATES[query.type]], *bounds)
     where.between(c.updated, query.updated_from, query.updated_to)
     if query.modalities and query.type is ResourceType.IMAGING_STUDY:
         _modalities(where, query.modalities)
@@ -76,8 +98,7 @@ def find(database: Database, query: FindResources, visibility: Visibility) -> tu
         _typed(where, query.codes)
     if query.type is ResourceType.PATIENT:
         _people(where, query)
-    columns = (c.id, c.version, c.updated, c.status, c.fhir, c.patient_id)
-    rows, total, after = _page(database, where, columns, c.updated, c.id, query.page)
+    rows, total, after = _page(database, where, c, c.updated, c.id, query.page)
     items = [
         StoredResource(query.type, id_, version, at, status, decompress(body) if body is not None else b"")
         for id_, version, at, status, body, _ in rows
@@ -182,19 +203,19 @@ def _page(
     page: Page | None,
 ) -> tuple[list[tuple[Any, ...]], int, tuple[float, str] | None]:
     """One page newest first, the total, and the key of the next page; the total is counted only when not in sight."""
-    newest_first = (at.desc(), id_.desc())
+
+    def newest_first() -> Select[Any]:
+        return select(*columns).order_by(at.desc(), id_.desc())
+
     if page is None:
-        rows = database.rows(where.statement(lambda: select(*columns).order_by(*newest_first), "all"), **where.params)
+        rows = database.rows(where.statement(newest_first, "all"), **where.params)
         return rows, len(rows), None
     params = {**where.params, "size": page.size + 1}
     if page.after is None:
-        statement = where.statement(lambda: select(*columns).order_by(*newest_first).limit(bindparam("size")), "first")
+        statement = where.statement(lambda: newest_first().limit(bindparam("size")), "first")
     else:
         params |= {"after_at": page.after[0], "after_id": page.after[1]}
-        older = or_(at < bindparam("after_at"), and_(at == bindparam("after_at"), id_ < bindparam("after_id")))
-        statement = where.statement(
-            lambda: select(*columns).where(older).order_by(*newest_first).limit(bindparam("size")), "next"
-        )
+        statement = where.statement(lambda: newest_first().where(_older(at, id_)).limit(bindparam("size")), "next")
     rows = database.rows(statement, **params)
     more = len(rows) > page.size
     if page.after is None and not more:
@@ -205,6 +226,10 @@ def _page(
     rows = rows[: page.size]
     last = rows[-1] if more and rows else None
     return rows, total, (last[2], last[0]) if last else None
+
+
+def _older(at: ColumnElement[Any], id_: ColumnElement[Any]) -> ColumnElement[bool]:
+    return or_(at < bindparam("after_at"), and_(at == bindparam("after_at"), id_ < bindparam("after_id")))
 
 
 READ = {

@@ -23,15 +23,24 @@ from registry.queries import (
 from registry.store import associations, contents, documents, packages
 
 
-def answer(database: Database, query: StoredQuery, returns: ReturnType, visibility: Visibility, most: int) -> Answer:
+def answer(
+    database: Database,
+    query: StoredQuery,
+    returns: ReturnType,
+    visibility: Visibility,
+    most: int,
+    *,
+    unmerged: bool = False,
+) -> Answer:
     """What `query` finds of what `visibility` admits.
 
     Objects may be more than `most`, and then are not all that there are; a question without a patient finds as many as
-    `documents.MOST_REFS` references and one, at most.
+    `documents.MOST_REFS` references and one, at most. `unmerged`, for FindDocuments: nothing is found for a patient who
+    has part in a merge.
     """
     match query:
         case FindDocuments():
-            return documents.find_documents(database, query, returns, visibility, most)
+            return documents.find_documents(database, query, returns, visibility, most, unmerged=unmerged)
         case GetDocuments():
             return documents.get_documents(database, query, returns, visibility, most)
         case FindSubmissionSets():

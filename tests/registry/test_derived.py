@@ -195,8 +195,8 @@ def test_what_is_removed_before_it_is_rendered(kept, monkeypatch, kind):
     def after(name, made):
         real = getattr(resources, name)
 
-        def found(*asked):
-            answer = real(*asked)
+        def found(*asked, **how):
+            answer = real(*asked, **how)
             remove(kept, made)
             return answer
 

@@ -9,7 +9,6 @@ from wire.soap_world import RIM
 from registry.access import Caller
 from registry.metadata.model import Series, StudyDescription
 from registry.metadata.urn import IdentificationScheme, ReferenceIdType, Status, StoredQueryId
-from registry.store import patients
 
 UNKNOWN = "XDSUnknownPatientId"
 
@@ -248,7 +247,7 @@ def test_reports_find_studies_of_the_merged(world: FeedWorld) -> None:
     assert shown() == []
 
 
-def test_an_unmerged_patient_costs_one_indexed_look(world: FeedWorld) -> None:
+def test_an_unmerged_patient_costs_no_look_of_its_own(world: FeedWorld) -> None:
     submitted(world, ANNA)
     asked: list[Any] = []
     rows = type(world.house.registry._database).rows
@@ -260,8 +259,7 @@ def test_an_unmerged_patient_costs_one_indexed_look(world: FeedWorld) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(world.house.registry._database), "rows", noting)
         world.documents(ANNA)
-    assert len(asked) == 2
-    assert asked[0] is patients.END
+    assert len(asked) == 1
 
 
 # --- who is known ---
