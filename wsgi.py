@@ -39,4 +39,11 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(name)
 
 
-cli = command_line(extras, bench="conformance.bench", curve="conformance.bench.curve")
+cli = command_line(
+    extras,
+    {
+        "bench": ("conformance.bench", "Measure speed against its floors, on this machine."),
+        "curve": ("conformance.bench.curve", "Measure how answers slow down as the archive grows."),
+        "beside": ("conformance.bench.beside", "Measure the imaging side beside Orthanc."),
+    },
+)

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Flask, Response, jsonify
 
-from profiles.catalog import Fhir, Http, Mllp, SameDoor, Soap, Transaction
+from profiles.catalog import Dimse, Fhir, Http, Mllp, SameDoor, Soap, Transaction
 from profiles.house import House
 from profiles.installed import PROFILES
 from profiles.settings import Settings
@@ -42,7 +42,11 @@ def description(settings: Settings) -> dict[str, Any]:
             "patientAuthorities": list(domain.patient_authorities),
         },
         "retrieveLocations": {domain.retrieve_location_uid: f"{base}/dicomweb", **domain.retrieve_locations},
-        "dicom": {"aeTitle": settings.ae_title, "address": None, "spoken": False},
+        "dicom": {
+            "aeTitle": settings.ae_title,
+            "address": None if settings.dicom == "off" else settings.dicom,
+            "spoken": True,
+        },
         "mllp": {"address": None if settings.mllp == "off" else settings.mllp, "spoken": True},
         "profiles": [
             {
@@ -89,5 +93,7 @@ def _door(transaction: Transaction, base: str) -> dict[str, Any]:
             }
         case Mllp() as mllp:
             return {"kind": "mllp", "messages": [f"{mllp.message}^{event}" for event in mllp.events]}
+        case Dimse() as dimse:
+            return {"kind": "dimse", "service": dimse.service.value, "sopClasses": list(dimse.sop_classes) or "storage"}
         case SameDoor() as same:
             return {"kind": "same-door", "transaction": same.transaction}

@@ -52,6 +52,7 @@ LATER = Statement(
         due=bindparam("at"), lease=0.0, attempts=o.attempts + 1, state=bindparam("as_state"), error=bindparam("why")
     )
 )
+DROP = Statement(delete(OUTBOX).where(_THIS))
 RELEASE = Statement(update(OUTBOX).where(_THIS).values(lease=0.0))
 HURRY = Statement(update(OUTBOX).where(_THIS).values(due=0.0, state=WAITING))
 WAITING_JOBS = Statement(
@@ -87,6 +88,11 @@ def put(unit: Unit, topic: str, key: str, payload: Mapping[str, Any], *, due: fl
         error=None,
         created=now,
     )
+
+
+def drop(unit: Unit, topic: str, key: str) -> None:
+    """Take back what was asked for, if it was: its cause is gone."""
+    unit.execute(DROP, b_topic=topic, b_key=key)
 
 
 class Outbox:

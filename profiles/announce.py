@@ -5,8 +5,6 @@ from rich.table import Table
 
 from profiles.settings import Settings
 
-NOT_HERE = "not in this release"
-
 
 def addresses(settings: Settings) -> tuple[tuple[str, str], ...]:
     """What can be reached, and where."""
@@ -20,7 +18,7 @@ def addresses(settings: Settings) -> tuple[tuple[str, str], ...]:
         ("imaging source (SOAP)", f"{base}/xds/imaging?wsdl"),
         ("for who configures a peer", f"{base}/conformance/system"),
         *((("wire log", f"{base}/trace"),) if settings.trace.enabled else ()),
-        ("DICOM", NOT_HERE),
+        ("DICOM", "off" if settings.dicom == "off" else f"{settings.ae_title}@{settings.dicom}"),
         ("HL7 v2 MLLP", "off" if settings.mllp == "off" else f"mllp://{settings.mllp}"),
     )
 
@@ -47,24 +45,15 @@ def commands(settings: Settings) -> tuple[str, ...]:
     )
 
 
-def not_spoken(settings: Settings) -> list[str]:
-    """A line of warning for each protocol that is asked for and that this release does not speak."""
-    asked = (("--dicom", "DICOM", settings.dicom),)
-    return [
-        f"{flag} {address}: this release does not speak {name} yet; going on without it."
-        for flag, name, address in asked
-        if address != "off"
-    ]
-
-
 def ready(settings: Settings, part: str, with_demo: bool) -> None:
     """Print it all, and `Ready` as the last line."""
     console = Console(soft_wrap=True, highlight=False)
     if part == "worker":
         console.print("Ready: the worker is running.")
         return
-    if part == "mllp":
-        console.print(f"Ready: mllp://{settings.mllp}")
+    if part in ("mllp", "dimse"):
+        where = f"mllp://{settings.mllp}" if part == "mllp" else f"dicom://{settings.ae_title}@{settings.dicom}"
+        console.print(f"Ready: {where}")
         console.file.flush()
         return
     table = Table("", "", show_header=False, box=None, padding=(0, 2, 0, 0))

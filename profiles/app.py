@@ -15,11 +15,13 @@ from profiles.composition import compose
 from profiles.faces import dicomweb, fhir, fhir_http, soap_http
 from profiles.faces import http as http_face
 from profiles.faces.http import response_of
+from profiles.findings import pages as findings_pages
 from profiles.house import House
 from profiles.installed import PROFILES
 from profiles.settings import Settings
 from profiles.trace import capture, pages
 from profiles.trace.ring import Ring
+from profiles.viewer import pages as viewer_pages
 from registry.metadata.errors import ErrorCode, Rejected
 
 Extra = Callable[[Flask, House], None]
@@ -38,7 +40,9 @@ def create_app(settings: Settings, extras: Iterable[Extra] = ()) -> Flask:
             http_face.register(app, transaction, house, dicomweb.problem)
     fhir_http.register(app, PROFILES, house, settings.base_url, version("openxdsi"))
     portal.register(app, house)
+    viewer_pages.register(app, house, transactions)
     health.register(app, house)
+    findings_pages.register(app, house)
     for extra in extras:
         extra(app, house)
     if settings.trace.enabled:

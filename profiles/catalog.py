@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from profiles.faces.dimse import Service
 from registry.metadata.urn import Action
 
 
@@ -51,6 +52,14 @@ class Mllp:
 
 
 @dataclass(frozen=True, slots=True)
+class Dimse:
+    """A DIMSE service on an association (PS3.7), for these SOP classes; none: for every storage SOP class."""
+
+    service: Service
+    sop_classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SameDoor:
     """A transaction whose wire form is another's: it has no door of its own (RAD-68 is ITI-41)."""
 
@@ -70,7 +79,7 @@ class Transaction:
     name: str
     actor: str
     source: str
-    face: Soap | Http | Fhir | Mllp | SameDoor
+    face: Soap | Http | Fhir | Mllp | Dimse | SameDoor
     decode: Callable[..., Any] | None = None
     handle: Callable[..., Any] | None = None
     encode: Callable[..., Any] | None = None

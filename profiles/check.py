@@ -5,10 +5,10 @@ from rich.table import Table
 
 from database.engine import Database
 from database.migrate import current
+from profiles.composition import blobs_of
 from profiles.settings import Settings
 from registry.metadata.errors import Rejected
 from repository.fsck import Report, check
-from repository.store.files import FileBlobs
 
 CLEAN, MENDED, WRONG = 0, 1, 2
 WORDS = {
@@ -32,7 +32,7 @@ def run(settings: Settings, *, repair: bool, grace: float) -> int:
         with console.status("Checking every blob") as status:
             report = check(
                 Database(settings.database),
-                FileBlobs(settings.blobs),
+                blobs_of(settings),
                 repair=repair,
                 grace=grace,
                 progress=lambda done: status.update(f"Checking every blob: {done} done"),

@@ -1,4 +1,4 @@
-"""The command `xdsi`: serve, publish, fsck, trace, bench. What it cannot do it says in words, with exit status 2.
+"""The command `xdsi`: serve, publish, wrap, fsck, trace, bench. What it cannot do it says in words, with exit status 2.
 
 Every command loads what it needs when it runs: `xdsi --help` is quick, and `serve` must set the folder of the shared
 counters before the metrics library is imported.
@@ -9,7 +9,7 @@ import importlib.util
 import runpy
 import sys
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,6 +17,7 @@ import click
 from pydantic import ValidationError
 
 from profiles.addresses import Refused, at_home
+from profiles.findings.command import commands as findings_commands
 from profiles.settings import Settings
 
 Extras = Callable[[], Sequence[Any]]
@@ -29,7 +30,7 @@ STORE_OPTIONS = (
     click.option("--config", type=FILE, help="TOML file of settings."),
 )
 SERVE_OPTIONS = (
-    click.argument("part", type=click.Choice(("all", "web", "worker", "mllp")), default="all"),
+    click.argument("part", type=click.Choice(("all", "web", "worker", "mllp", "dimse")), default="all"),
     *STORE_OPTIONS,
     click.option("--web", metavar="HOST:PORT", help="Address of the web server. Default: 127.0.0.1:8080"),
     click.option("--dicom", metavar="HOST:PORT|off", help="Address of the DICOM side."),
@@ -39,10 +40,11 @@ SERVE_OPTIONS = (
 )
 
 
-def command_line(extras: Extras, *, bench: str, curve: str) -> click.Group:
+def command_line(extras: Extras, measures: Mapping[str, tuple[str, str]]) -> click.Group:
     """The command group.
 
-    `extras` gives the routes of packages above this one, `bench` and `curve` name the benchmarks' modules.
+    `extras` gives the routes of packages above this one; `measures` are the commands that measure: name -> module and
+    what it says of itself.
     """
 
     @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -50,23 +52,29 @@ def command_line(extras: Extras, *, bench: str, curve: str) -> click.Group:
     def cli() -> None:
         """OpenXDS-I: an XDS-I.b registry and repository with FHIR and DICOMweb."""
 
-    @cli.command("bench", context_settings={"ignore_unknown_options": True, "help_option_names": []})
-    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-    def bench_command(arguments: tuple[str, ...]) -> None:
-        """Measure speed against its floors, on this machine."""
-        _run_module(bench, arguments)
-
-    @cli.command("curve", context_settings={"ignore_unknown_options": True, "help_option_names": []})
-    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-    def curve_command(arguments: tuple[str, ...]) -> None:
-        """Measure how answers slow down as the archive grows."""
-        _run_module(curve, arguments)
-
+    for name, (module, about) in measures.items():
+        cli.add_command(_measure_command(name, module, about))
     cli.add_command(_serve_command(extras))
     cli.add_command(publish)
+    cli.add_command(wrap)
     cli.add_command(fsck)
     cli.add_command(trace)
+    for one in findings_commands(_with(STORE_OPTIONS), _used_settings):
+        cli.add_command(one)
+    cli.add_command(viewer)
+    cli.add_command(retention)
+    cli.add_command(hold)
+    cli.add_command(release)
     return cli
+
+
+def _measure_command(name: str, module: str, about: str) -> click.Command:
+    @click.command(name, help=about, context_settings={"ignore_unknown_options": True, "help_option_names": []})
+    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+    def command(arguments: tuple[str, ...]) -> None:
+        _run_module(module, arguments)
+
+    return command
 
 
 def _with(options: Sequence[Any]) -> Callable[[Any], Any]:
@@ -103,13 +111,11 @@ def _serve_command(extras: Extras) -> click.Command:
 
 
 def _serve(settings: Settings, part: str, demo: bool, extras: Extras) -> int:
-    from profiles import announce, folders
+    from profiles import folders
 
     try:
         if part in ("all", "web"):
             at_home(settings.web.address)
-        for warning in announce.not_spoken(settings):
-            click.echo(f"Warning: {warning}", err=True)
         folders.prepare(settings, part)
         from profiles.serve import serve
 
@@ -145,7 +151,40 @@ def publish(study_uid: str, web: str | None, on_demand: bool, data: Path | None,
             click.echo(str(finding), err=True)
         raise SystemExit(1) from rejected
     word = "is unchanged" if done.unchanged else "replaces the one before" if done.replaced else "is registered"
+    word = "is withdrawn, for nothing is left to share" if done.withdrawn else word
     click.echo(f"The manifest {done.document_unique_id} {word}.")
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--patient", required=True, metavar="ID", help="number^^^&OID&ISO, or a number of the first authority.")
+@click.option("--name", default="", metavar="FAMILY^GIVEN")
+@click.option("--birth-date", default="", metavar="YYYYMMDD")
+@click.option("--sex", default="", metavar="M|F|O")
+@click.option("--study", "study_uid", default="", metavar="UID", help="Study that it belongs to.")
+@click.option("--accession", default="", help="Accession number of the study, instead of its UID.")
+@click.option("--study-description", default="")
+@click.option("--title", default="", help="Title of the document, or of the photograph's series.")
+@click.option("--modality", default="", help="Instead of the usual one of its kind: XC, DOC, M3D.")
+@click.option("--taken", default="", metavar="YYYYMMDD[HHMMSS]", help="When it was made, if the file does not say.")
+@_with(STORE_OPTIONS)
+def wrap(file: Path, data: Path | None, config: Path | None, **context: str) -> None:
+    """Make a DICOM object of FILE (JPEG, PNG, PDF, CDA or STL) and store it."""
+    from profiles.composition import compose
+    from registry.access import Caller
+    from registry.metadata.errors import Rejected
+    from repository.imaging.wrapping import Context
+
+    house = compose(_used_settings(config, data))
+    caller = Caller(name="xdsi wrap", address="", transaction="wrap")
+    try:
+        with file.open("rb") as opened:
+            made = house.imaging.wrap(iter(lambda: opened.read(1 << 20), b""), Context(**context), caller)
+    except Rejected as rejected:
+        for finding in rejected.findings:
+            click.echo(str(finding), err=True)
+        raise SystemExit(1) from rejected
+    click.echo(f"The {made.kind} is instance {made.sop_instance_uid} of study {made.study_uid}.")
 
 
 @click.command()
@@ -157,6 +196,65 @@ def fsck(repair: bool, grace: float, data: Path | None, config: Path | None) -> 
     from profiles import check
 
     raise SystemExit(check.run(_used_settings(config, data), repair=repair, grace=grace))
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--limit", type=click.IntRange(1), help="Most studies to delete.")
+@_with(STORE_OPTIONS)
+def retention(dry_run: bool, limit: int | None, data: Path | None, config: Path | None) -> None:
+    """Delete the studies that were kept for as long as the settings say."""
+    from profiles import retention_command
+
+    raise SystemExit(retention_command.retention(_used_settings(config, data), dry_run=dry_run, limit=limit))
+
+
+@click.command()
+@click.argument("study_uid", required=False)
+@click.option("--reason", help="Why the study must be kept: a case number, never a name.")
+@_with(STORE_OPTIONS)
+def hold(study_uid: str | None, reason: str | None, data: Path | None, config: Path | None) -> None:
+    """Place a legal hold on the study STUDY_UID, so that nothing of it is deleted; without it, list all holds."""
+    from profiles import retention_command
+
+    settings = _used_settings(config, data)
+    if study_uid is None:
+        raise SystemExit(retention_command.holds(settings))
+    if not reason:
+        _stop("A hold needs its --reason.")
+    raise SystemExit(retention_command.hold(settings, study_uid, reason))
+
+
+@click.command()
+@click.argument("study_uid")
+@_with(STORE_OPTIONS)
+def release(study_uid: str, data: Path | None, config: Path | None) -> None:
+    """Release the legal hold on the study STUDY_UID."""
+    from profiles import retention_command
+
+    raise SystemExit(retention_command.release(_used_settings(config, data), study_uid))
+
+
+@click.group()
+def viewer() -> None:
+    """The OHIF viewer that /viewer serves."""
+
+
+@viewer.command("install")
+@click.option("--version", help="Version of the npm package. Default: the one that this release was tried with.")
+@click.option("--file", "archive", type=FILE, help="The package's .tgz, when it has been fetched already.")
+@_with(STORE_OPTIONS)
+def install_viewer(version: str | None, archive: Path | None, data: Path | None, config: Path | None) -> None:
+    """Fetch the built viewer by the npm client, and put it where the server finds it. 60 MB; no restart is needed."""
+    from profiles.viewer.install import VERSION, NotInstalled, install
+    from profiles.viewer.scope import folder_of
+
+    folder = folder_of(settings_of(config, data=data))
+    try:
+        found = install(folder, version or VERSION, archive)
+    except NotInstalled as error:
+        _stop(str(error))
+    click.echo(f"OHIF {found} is installed in {folder / 'app'}: open /viewer.")
 
 
 @click.command()

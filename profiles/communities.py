@@ -1,92 +1,60 @@
-"""The other communities that this one asks, at once and without one of them delaying the rest (ITI TF-1, 18).
-
-Each community has threads of its own: one that hangs or trickles keeps only those busy, and whoever asks stops waiting
-for it when its time is over.
-"""
+"""The other communities that this one asks (ITI TF-1, 18; RAD TF-1, 29)."""
 
 import ssl
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as TimedOut
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from pathlib import Path
+from typing import Protocol, TypeVar
 
-import structlog
-
-from profiles.faces.soap_client import NoAnswer, Peer
-from profiles.settings import CommunitySetting, Settings
+from profiles.calls import Callers, Pending
+from profiles.faces.soap_client import Peer
+from profiles.peer_settings import CommunitySetting
+from profiles.settings import Settings
 from registry.metadata.urn import FhirSystem
 
 T = TypeVar("T")
-log = structlog.get_logger(__name__)
-CALLS_AT_ONCE = 8
-"""To one community, from one process; more wait for their turn, within their time."""
-GRACE = 0.5  # seconds that a call may take to end and to be read after its own deadline
+
+
+class Trust(Protocol):
+    """Whom a peer's certificate is checked against, and what we show it."""
+
+    @property
+    def ca_file(self) -> Path | None:
+        """PEM of who may vouch for it; None: the system's."""
+
+    @property
+    def certificate_file(self) -> Path | None:
+        """PEM of the certificate that we show."""
+
+    @property
+    def key_file(self) -> Path | None:
+        """PEM of its key, when it is another file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Community:
-    """Another community: its homeCommunityId as the wire has it (urn:oid:...), and its gateway's two services."""
+    """Another community: its homeCommunityId as the wire has it (urn:oid:...), and its gateways' services.
+
+    `imaging` is that of its Responding Imaging Gateway, None where it has none.
+    """
 
     home: str
     query: Peer
     retrieve: Peer
-
-
-@dataclass(frozen=True, slots=True)
-class _Call(Generic[T]):
-    home: str
-    future: Future[T]
-    ends: float  # of time.monotonic
-
-    def answer(self) -> T | NoAnswer:
-        try:
-            return self.future.result(max(0.0, self.ends - time.monotonic()))
-        except NoAnswer as reason:
-            return reason
-        except (TimedOut, CancelledError):
-            self.future.cancel()
-            return NoAnswer("it did not answer in time")
-        except Exception:
-            log.exception("a community could not be asked", home=self.home)
-            return NoAnswer("it could not be asked: an internal error, which was logged")
-
-
-class Pending(Generic[T]):
-    """Questions under way."""
-
-    def __init__(self, calls: Iterable[_Call[T]]) -> None:
-        self._calls = list(calls)
-
-    def answers(self) -> Iterator[tuple[str, T | NoAnswer]]:
-        """By homeCommunityId each answer, or why there is none, in the order asked; waits no longer than its time."""
-        for call in self._calls:
-            yield call.home, call.answer()
+    imaging: Peer | None = None
 
 
 class Communities:
-    """This community (`own`) and the others, by homeCommunityId. Threads start with the first question."""
+    """This community (`own`) and the others, by homeCommunityId."""
 
     def __init__(self, own: str, others: Iterable[Community] = ()) -> None:
         self.own = own
         self.others = {each.home: each for each in others}
-        self._threads = {
-            home: ThreadPoolExecutor(CALLS_AT_ONCE, f"community-{number}") for number, home in enumerate(self.others, 1)
-        }
+        self._callers = Callers("community", self.others)
 
     def ask(self, question: Callable[[str, Peer], T], peers: Mapping[str, Peer]) -> Pending[T]:
-        """Put `question` to each of `peers` (by homeCommunityId) at once, each for as long as its calls may take.
-
-        What `question` raises but NoAnswer is logged, and counts as no answer.
-        """
-        now = time.monotonic()
-        return Pending(
-            [
-                _Call(home, self._threads[home].submit(question, home, peer), now + peer.seconds + GRACE)
-                for home, peer in peers.items()
-            ]
-        )
+        """Put `question` to each of `peers`, by homeCommunityId. See `Callers.ask`."""
+        return self._callers.ask(question, peers)
 
 
 def communities_of(settings: Settings) -> Communities:
@@ -99,23 +67,31 @@ def communities_of(settings: Settings) -> Communities:
     return Communities(own, [_community(each, settings) for each in settings.communities])
 
 
+def tls_of(urls: Iterable[str], trust: Trust) -> ssl.SSLContext | None:
+    """How these URLs are reached; None when all are plain HTTP.
+
+    Raises:
+        OSError: a certificate or a key cannot be read; ssl.SSLError is one.
+    """
+    if not any(url.startswith("https:") for url in urls):
+        return None
+    context = ssl.create_default_context(cafile=trust.ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if trust.certificate_file:
+        context.load_cert_chain(trust.certificate_file, trust.key_file)
+    return context
+
+
 def _community(setting: CommunitySetting, settings: Settings) -> Community:
-    tls = _tls(setting) if any(u.startswith("https:") for u in (setting.query_url, setting.retrieve_url)) else None
+    tls = tls_of((setting.query_url, setting.retrieve_url, setting.imaging_url), setting)
+    envelope, whole = settings.limits.peer_envelope_bytes, settings.limits.peer_answer_bytes
 
     def peer(url: str, seconds: float, answer_bytes: int) -> Peer:
-        envelope = settings.limits.peer_envelope_bytes
         return Peer(url, seconds, tls if url.startswith("https:") else None, envelope, answer_bytes)
 
     return Community(
         FhirSystem.OID_PREFIX + setting.home_community_id,
-        peer(setting.query_url, setting.query_seconds, settings.limits.peer_envelope_bytes),
-        peer(setting.retrieve_url, setting.retrieve_seconds, settings.limits.peer_answer_bytes),
+        peer(setting.query_url, setting.query_seconds, envelope),
+        peer(setting.retrieve_url, setting.retrieve_seconds, whole),
+        peer(setting.imaging_url, setting.retrieve_seconds, whole) if setting.imaging_url else None,
     )
-
-
-def _tls(setting: CommunitySetting) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=setting.ca_file)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if setting.certificate_file:
-        context.load_cert_chain(setting.certificate_file, setting.key_file)
-    return context

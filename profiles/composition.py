@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from database.engine import Database
+from profiles.commitment_reports import Reporter
 from profiles.communities import communities_of
 from profiles.faces import ebrim_read, ebrim_write, fhir
 from profiles.house import House
@@ -11,19 +13,24 @@ from profiles.imaging_fhir.diagnostic_report_body import render_diagnostic_repor
 from profiles.imaging_fhir.endpoint import render_endpoint
 from profiles.imaging_fhir.imaging_study_body import render_imaging_study
 from profiles.imaging_fhir.patient import render_links, render_patient
+from profiles.imaging_sources import imaging_sources_of
+from profiles.iocm import chores_of, policies_of
 from profiles.mhd.document_reference import related_otherwise, render_document_reference
 from profiles.post_office import OutboxPost, Postman
-from profiles.settings import AffinityDomain, CodeSetting, Settings
+from profiles.settings import AffinityDomain, CodeSetting, Publishing, Settings
 from registry.access import OpenPolicy
 from registry.audit import NoAudit, ReadAudit
+from registry.domain import Domain
 from registry.metadata.model import Code
 from registry.renderers import BASE, Renderers
-from registry.service import Domain, Registry
+from registry.service import Registry
 from registry.spool import FileSpool, drain
+from repository.imaging.codes import ManifestStyle
 from repository.imaging.manifest_metadata import ManifestCodes
 from repository.imaging.service import ImagingRepository
 from repository.imaging.source import ImagingSource
 from repository.service import Repository
+from repository.store.blobs import BlobStore
 from repository.store.files import FileBlobs
 
 RENDERERS = Renderers(
@@ -45,7 +52,7 @@ WADO = "/dicomweb"
 def compose(settings: Settings, now: Callable[[], float] = time.time) -> House:
     """The actors that `settings` ask for. Nothing is opened before it is used, so processes may fork after this."""
     database = Database(settings.database)
-    blobs = FileBlobs(settings.blobs)
+    blobs = blobs_of(settings)
     audit: ReadAudit = FileSpool(settings.data / "audit") if settings.audit else NoAudit()
     policy = OpenPolicy()
     domain = settings.affinity_domain
@@ -59,14 +66,26 @@ def compose(settings: Settings, now: Callable[[], float] = time.time) -> House:
         audit,
         policy,
         source=_source(settings),
-        codes=_manifest_codes(domain),
+        codes=_manifest_codes(domain, settings.publishing),
+        rejections=policies_of(settings),
         now=now,
     )
     registry.describe = imaging.describe
     registry.moved = repository.moved
     repository.on_demand = imaging.on_demand
-    communities = communities_of(settings)
-    return House(settings, registry, repository, imaging, OutboxPost(database, now), policy, audit, communities)
+    post = OutboxPost(database, now)
+    communities, sources = communities_of(settings), imaging_sources_of(settings)
+    return House(settings, registry, repository, imaging, post, policy, audit, communities, sources)
+
+
+def blobs_of(settings: Settings) -> BlobStore:
+    """The blob store that `settings` name."""
+    place = settings.blobs
+    if isinstance(place, Path):
+        return FileBlobs(place)
+    from repository.store.s3 import S3Blobs  # an optional part of the installation
+
+    return S3Blobs(place, settings.data / "spool")
 
 
 def chores(settings: Settings) -> list[tuple[str, Callable[[], bool], float]]:
@@ -74,7 +93,9 @@ def chores(settings: Settings) -> list[tuple[str, Callable[[], bool], float]]:
     house, database = compose(settings), Database(settings.database)
     return [
         ("publish", house.imaging.publisher.work_once, 0.5),
+        *chores_of(settings, house.imaging),
         ("answers", Postman(house, database).work_once, 0.5),
+        ("commitments", Reporter(house).work_once, 0.5),
         ("audit", lambda: drain(settings.data / "audit", database) > 0, 5.0),
     ]
 
@@ -88,6 +109,7 @@ def _domain(settings: Settings) -> Domain:
         locations={**domain.retrieve_locations, domain.retrieve_location_uid: BASE + WADO},
         most_results=settings.limits.leaf_class_results,
         fed_only=domain.patients == "known",
+        supersede=settings.publishing.supersede,
     )
 
 
@@ -104,10 +126,12 @@ def _source(settings: Settings) -> ImagingSource:
         quiet_seconds=settings.publishing.quiet_seconds,
         automatic=settings.publishing.automatic,
         persist_on_demand=settings.publishing.persist_on_demand,
+        style=ManifestStyle(settings.publishing.manifest),
+        display_uri=settings.publishing.display_uri,
     )
 
 
-def _manifest_codes(domain: AffinityDomain) -> ManifestCodes:
+def _manifest_codes(domain: AffinityDomain, publishing: Publishing) -> ManifestCodes:
     def code(setting: CodeSetting) -> Code:
         return Code(setting.code, setting.scheme, setting.display)
 
@@ -120,4 +144,6 @@ def _manifest_codes(domain: AffinityDomain) -> ManifestCodes:
         healthcare_facility_type_code=code(domain.healthcare_facility_type_code),
         practice_setting_code=code(domain.practice_setting_code),
         content_type_code=code(domain.content_type_code),
+        procedures={key: code(setting) for key, setting in publishing.procedure_types.items()},
+        type_from_procedure=publishing.type_code == "procedure",
     )

@@ -4,7 +4,9 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 from flask import Flask, Response, g, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
@@ -15,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from database.engine import Database
 from database.migrate import current, head
 from database.statement import Statement
+from profiles.findings.pages import OpenFindings
 from profiles.house import House
 from profiles.settings import Settings
 from registry.metadata.errors import Rejected
@@ -22,6 +25,7 @@ from registry.metadata.errors import Rejected
 REACHABLE = Statement(select(literal(1)))
 LATENCIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # seconds
 UNNAMED = "other"
+SILENT_SECONDS = 2.0
 
 Check = Callable[[], str]
 
@@ -31,7 +35,7 @@ def register(app: Flask, house: House) -> None:
     checks = readiness(house.settings)
     app.add_url_rule("/health/live", "live", lambda: jsonify(status="alive"))
     app.add_url_rule("/health/ready", "ready", lambda: _ready(checks))
-    _measure(app)
+    _measure(app, OpenFindings(house.imaging.findings))
 
 
 def readiness(settings: Settings) -> dict[str, Check]:
@@ -57,15 +61,37 @@ def readiness(settings: Settings) -> dict[str, Check]:
             else "the database's schema is not this release's: start `xdsi serve` to bring it up to date"
         )
 
+    return {"database": reachable, "migrations": migrated, "blobs": _blobs(settings)}
+
+
+def _blobs(settings: Settings) -> Check:
+    """Whether the blob store can be written."""
+    place = settings.blobs
+    folder = place if isinstance(place, Path) else settings.data / "spool"
+
     def writable() -> str:
         try:
-            settings.blobs.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=settings.blobs):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
                 return ""
         except OSError:
             return "the blob folder cannot be written"
 
-    return {"database": reachable, "migrations": migrated, "blobs": writable}
+    if isinstance(place, Path):
+        return writable
+    from repository.store.s3 import S3Blobs  # an optional part of the installation
+
+    # Whoever asks whether we are ready asks again soon.
+    store = S3Blobs(replace(place, seconds=min(place.seconds, SILENT_SECONDS)), folder)
+
+    def reachable() -> str:
+        try:
+            store.reach()
+        except Rejected as rejected:
+            return rejected.findings[0].text
+        return writable()
+
+    return reachable
 
 
 def _ready(checks: dict[str, Check]) -> tuple[Response, int]:
@@ -76,12 +102,13 @@ def _ready(checks: dict[str, Check]) -> tuple[Response, int]:
     )
 
 
-def _measure(app: Flask) -> None:
+def _measure(app: Flask, findings: OpenFindings) -> None:
     """Count requests and their time to the first byte by transaction; each application has a registry of its own.
 
     Under `xdsi serve` the processes share a folder of counters (PROMETHEUS_MULTIPROC_DIR), which `/metrics` adds up.
     """
     registry = CollectorRegistry()
+    registry.register(findings)
     requests = Counter("xdsi_requests", "Requests answered", ("transaction", "status"), registry=registry)
     seconds = Histogram(
         "xdsi_request_seconds", "Time to the first byte", ("transaction",), buckets=LATENCIES, registry=registry
@@ -102,6 +129,7 @@ def _measure(app: Flask) -> None:
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             source = CollectorRegistry()
             MultiProcessCollector(source)  # type: ignore[no-untyped-call]
+            source.register(findings)
         return Response(generate_latest(source), content_type=CONTENT_TYPE_LATEST)
 
     app.before_request(begin)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from profiles.communities import Communities
 from profiles.faces.soap_async import PostOffice
+from profiles.imaging_sources import ImagingSources
 from profiles.settings import Settings
 from registry.access import OpenPolicy
 from registry.audit import ReadAudit
@@ -16,7 +17,7 @@ from repository.service import Repository
 class House:
     """The actors of one running server; `post` takes answers that go elsewhere, `policy` and `audit` guard the rest.
 
-    `communities` are those that our gateway asks.
+    `communities` are those that our gateway asks, `sources` the imaging sources of this one.
     """
 
     settings: Settings
@@ -27,3 +28,4 @@ class House:
     policy: OpenPolicy
     audit: ReadAudit
     communities: Communities
+    sources: ImagingSources

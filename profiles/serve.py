@@ -11,27 +11,35 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from sqlalchemy.exc import OperationalError
 
 from database.migrate import NewerSchema, upgrade
-from profiles import announce, demo, logs, memory, mllp, supervisor, worker
+from profiles import announce, demo, dimse, dimse_access, logs, memory, mllp, supervisor, worker
 from profiles.addresses import Address, Refused, at_home, listen
 from profiles.app import create_app
 from profiles.settings import Settings
 from profiles.supervisor import Part, Supervisor
 
 Extra = Callable[[Flask, Any], None]
-PARTS = ("all", "web", "worker", "mllp")
+PARTS = ("all", "web", "worker", "mllp", "dimse")
 GRACE = 25  # seconds for requests under way when the server is asked to stop
 # Seconds that a thread waits for the interpreter before it asks for it. A unit of work gives it up at each row and
 # takes it again; with Python's 5 ms it would hold the database's writers up for as long as another thread parses.
 SWITCH_INTERVAL = 0.001
 LONGEST_REQUEST_LINE = 8190  # bytes; FHIR searches are long
 GRANIAN_TARGET = "wsgi:supervised"
+
+
+class Sockets(NamedTuple):
+    """Where the parts listen; None for one that does not run."""
+
+    web: socket.socket | None
+    mllp: socket.socket | None
+    dimse: socket.socket | None
 
 
 class WebServer(BaseApplication):  # type: ignore[misc]
@@ -98,11 +106,13 @@ def serve(settings: Settings, *, part: str = "all", with_demo: bool = False, ext
     Raises:
         Refused: the settings ask for what this release does not do, or the address cannot be had.
     """
-    listener, feed = None, None
+    listener, feed, images = None, None, None
     if with_demo and settings.trace.enabled is None:
         settings = settings.model_copy(update={"trace": settings.trace.model_copy(update={"enabled": True})})
     if part in ("all", "mllp"):
         feed, settings = _feed(settings, required=part == "mllp")
+    if part in ("all", "dimse"):
+        images, settings = _images(settings, required=part == "dimse", usual=with_demo)
     if part in ("all", "web"):
         _require_server(settings)
         listener = listen(at_home(settings.web.address))
@@ -112,10 +122,10 @@ def serve(settings: Settings, *, part: str = "all", with_demo: bool = False, ext
     if status := supervisor.run_once(lambda: _prepare(settings, with_demo)):
         return status
     return Supervisor(
-        _parts(settings, part, listener, feed, extras),
+        _parts(settings, part, Sockets(listener, feed, images), extras),
         is_ready=lambda: listener is None or _answers(settings),
         announce=lambda: announce.ready(settings, part, with_demo),
-        close=lambda: _close(listener, feed),
+        close=lambda: _close(listener, feed, images),
     ).run()
 
 
@@ -132,6 +142,31 @@ def _feed(settings: Settings, *, required: bool) -> tuple[socket.socket | None, 
     return feed, settings.model_copy(update={"mllp": str(bound)})
 
 
+def _images(settings: Settings, *, required: bool, usual: bool) -> tuple[socket.socket | None, Settings]:
+    """The same of the DICOM side; where nothing is said and `usual`, its usual address, unless another has it."""
+    if usual and "dicom" not in settings.model_fields_set and _is_free(Address.parse(dimse_access.USUAL)):
+        settings = settings.model_copy(update={"dicom": dimse_access.USUAL})
+    address = dimse_access.address_of(settings)
+    if address is None:
+        if required:
+            raise Refused("where to listen must be said: --dicom HOST:PORT")
+        return None, settings
+    dimse_access.tls_of(settings)
+    images = listen(address)
+    bound = Address(address.host, images.getsockname()[1])
+    return images, settings.model_copy(update={"dicom": str(bound)})
+
+
+def _is_free(address: Address) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address.host, address.port))
+        except OSError:
+            return False
+    return True
+
+
 def _close(*listeners: socket.socket | None) -> None:
     for each in listeners:
         if each is not None:
@@ -141,31 +176,28 @@ def _close(*listeners: socket.socket | None) -> None:
 def _parts(
     settings: Settings,
     part: str,
-    listener: socket.socket | None,
-    feed: socket.socket | None,
+    sockets: Sockets,
     extras: Sequence[Extra],
 ) -> list[Part]:
     parts = []
+    listener, feed, images = sockets
     if listener is not None:
-        with_gunicorn = WebServer(settings, listener, extras).run
-        parts.append(
-            Part("web", with_gunicorn if settings.web.server == "gunicorn" else lambda: _run_granian(settings))
-        )
+        with_gunicorn = settings.web.server == "gunicorn"
+        run = WebServer(settings, listener, extras).run if with_gunicorn else lambda: _run_granian(settings)
+        parts.append(Part("web", lambda: _run_alone(sockets, listener, run)))
     if feed is not None:
-        parts.append(Part("mllp", lambda: _run_mllp(settings, feed, listener)))
+        parts.append(Part("mllp", lambda: _run_alone(sockets, feed, lambda: mllp.run(settings, feed))))
+    if images is not None:
+        parts.append(Part("dimse", lambda: _run_alone(sockets, images, lambda: dimse.run(settings, images))))
     if part in ("all", "worker"):
-        parts.append(Part("worker", lambda: _run_worker(settings, listener, feed)))
+        parts.append(Part("worker", lambda: _run_alone(sockets, listener, lambda: worker.run(settings, listener))))
     return parts
 
 
-def _run_mllp(settings: Settings, feed: socket.socket, listener: socket.socket | None) -> None:
-    _close(listener)
-    mllp.run(settings, feed)
-
-
-def _run_worker(settings: Settings, listener: socket.socket | None, feed: socket.socket | None) -> None:
-    _close(feed)
-    worker.run(settings, listener)
+def _run_alone(sockets: Sockets, kept: socket.socket | None, run: Callable[[], None]) -> None:
+    """Run a part without the sockets of the others."""
+    _close(*(each for each in sockets if each is not kept))
+    run()
 
 
 def _prepare(settings: Settings, with_demo: bool) -> None:

@@ -3,12 +3,13 @@
 Unknown keys are an error, so that a misspelt setting is seen before it is missed.
 """
 
+import importlib.util
+import ipaddress
 import os
 from pathlib import Path
 from typing import Any, Literal, Self
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, FilePath, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -16,11 +17,15 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from profiles.addresses import Address
 from profiles.document_sharing.codes import CODED
+from profiles.faces.dimse import is_ae_title
 from profiles.faces.listed import is_listed
+from profiles.iocm_settings import IocmSettings, RetentionSettings
+from profiles.peer_settings import CommunitySetting, ImagingSourceSetting
+from profiles.viewer_settings import ViewerSettings
 from registry.metadata.datatypes import is_oid
 from registry.metadata.urn import CodingScheme
+from repository.store.s3_place import S3Place
 
 
 class _Section(BaseModel):
@@ -142,6 +147,63 @@ class Hl7v2(_Section):
     )
 
 
+class DicomPeer(_Section):
+    """One DICOM peer, by its AE title: where it comes from, what it may do, and where it listens itself.
+
+    Its calling AE title, the called one, and its address or its certificate must agree with this one row.
+    """
+
+    addresses: tuple[str, ...] = Field((), description="IP addresses that it comes from; none: any, by its certificate")
+    certificates: tuple[str, ...] = Field((), description="common names of certificates, one of which it must show")
+    called: tuple[str, ...] = Field((), description="AE titles that it may call; none: ours")
+    authority: str = Field(
+        "", description="OID whose its Patient IDs are when they name no issuer; empty: the domain's"
+    )
+    may_store: bool = True
+    may_query: bool = True
+    may_move: bool = Field(True, description="may retrieve, by C-MOVE and C-GET")
+    may_commit: bool = Field(True, description="may ask for storage commitment")
+    host: str = Field("", description="where it listens, for C-MOVE and N-EVENT-REPORT; empty: it does not")
+    port: int = Field(104, ge=1, le=65535)
+    tls: bool = Field(False, description="speak TLS to it, with our certificate")
+
+    @field_validator("authority")
+    @classmethod
+    def _oid(cls, value: str) -> str:
+        if value and not is_oid(value):
+            raise ValueError(f"{value!r} is not an OID")
+        return value
+
+    @field_validator("addresses")
+    @classmethod
+    def _ips(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ipaddress.ip_address(each)) for each in value)
+
+
+class Dimse(_Section):
+    """The DICOM side: TLS, limits, and the peers."""
+
+    certificate: Path | None = Field(None, description="PEM file of the server's certificate chain; none: plain TCP")
+    key: Path | None = Field(None, description="PEM file of its key")
+    client_ca: Path | None = Field(None, description="PEM file of the authorities that peers' certificates come from")
+    pdu_bytes: int = Field(128 * 1024, ge=4096, le=2**20, description="longest P-DATA-TF that a peer may send")
+    associations: int = Field(64, ge=1, le=512, description="associations in all")
+    associations_a_peer: int = Field(16, ge=1, description="associations from one address")
+    idle_seconds: float = Field(60.0, gt=0, description="silence after which an association is aborted")
+    peers: dict[str, DicomPeer] = Field(
+        default_factory=dict,
+        description="calling AE title -> that peer; empty: on a loopback address anyone may associate",
+    )
+
+    @field_validator("peers")
+    @classmethod
+    def _titles(cls, value: dict[str, DicomPeer]) -> dict[str, DicomPeer]:
+        for title, peer in value.items():
+            if not is_ae_title(title) or not all(map(is_ae_title, peer.called)):
+                raise ValueError(f"{title!r}: an AE title has 1 to 16 characters of ASCII and no backslash")
+        return value
+
+
 class Limits(_Section):
     """What one request may cost."""
 
@@ -155,6 +217,7 @@ class Limits(_Section):
     peer_answer_bytes: int = Field(4 * 2**30, description="largest answer of another community, documents and all")
     fhir_page: int = Field(200, description="largest page of a FHIR search")
     qido_results: int = Field(1_000, description="largest page of a QIDO-RS search")
+    find_matches: int = Field(500, ge=1, description="largest answer to a C-FIND, in matches")
 
 
 class Publishing(_Section):
@@ -165,6 +228,29 @@ class Publishing(_Section):
     persist_on_demand: bool = Field(
         True, description="keep and register what is assembled for an on-demand entry, so that it can be had again"
     )
+    manifest: Literal["kos", "mado", "mado-trial"] = Field(
+        "kos",
+        description="how manifests are written: plain; with description (image library); that in IHE's trial codes",
+    )
+    display_uri: str = Field(
+        "", description="address of a viewer that manifests with description name; {study} is the Study Instance UID"
+    )
+    type_code: Literal["domain", "procedure"] = Field(
+        "domain", description="typeCode of manifests: the affinity domain's, or the study's first procedure code"
+    )
+    procedure_types: dict[str, CodeSetting] = Field(
+        default_factory=dict, description="procedure code as `code^^scheme` -> typeCode of the study's manifest"
+    )
+    supersede: bool = Field(
+        True, description="a source's newer manifest of a study takes the place of its older one, without RPLC too"
+    )
+
+    @field_validator("display_uri")
+    @classmethod
+    def _viewer(cls, value: str) -> str:
+        if value and not (value.startswith(("http://", "https://")) and "{study}" in value):
+            raise ValueError(f"{value!r} is no http(s) address with {{study}} in it")
+        return value
 
 
 class SoapSettings(_Section):
@@ -194,36 +280,6 @@ class TraceSettings(_Section):
     body_bytes: int = Field(256 * 2**10, ge=0, le=16 * 2**20, description="bytes kept of a request's or answer's text")
 
 
-class CommunitySetting(_Section):
-    """Another community, and how its Responding Gateway is reached (ITI TF-1, 18)."""
-
-    home_community_id: str = Field(description="OID of the community")
-    query_url: str = Field(description="where it takes ITI-38; http only to this machine, for a TLS proxy here")
-    retrieve_url: str = Field(description="where it takes ITI-39")
-    query_seconds: float = Field(10.0, gt=0, le=300, description="longest time of a query")
-    retrieve_seconds: float = Field(60.0, gt=0, le=3600, description="longest time of a retrieve, documents and all")
-    ca_file: FilePath | None = Field(None, description="PEM of who may vouch for it; without: the system's")
-    certificate_file: FilePath | None = Field(None, description="PEM of the certificate that we show it")
-    key_file: FilePath | None = Field(None, description="PEM of that certificate's key, when it is another file")
-
-    @field_validator("home_community_id")
-    @classmethod
-    def _oid(cls, value: str) -> str:
-        if not is_oid(value):
-            raise ValueError(f"{value!r} is not an OID")
-        return value
-
-    @field_validator("query_url", "retrieve_url")
-    @classmethod
-    def _url(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-            raise ValueError(f"{value!r} is not an address: write https://HOST[:PORT]/PATH")
-        if parts.scheme == "http" and not Address(parts.hostname, parts.port or 80).is_loopback:
-            raise ValueError(f"{value!r} would carry patients' data unencrypted to another machine: write https://")
-        return value
-
-
 class Settings(BaseSettings):
     """All settings. `data` is the folder of the embedded stores and of the audit spool."""
 
@@ -237,7 +293,10 @@ class Settings(BaseSettings):
 
     data: Path = Field(Path("data"), description="folder of the embedded stores")
     database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in `data`")
-    blobs_url: str = Field("", description="file:// URL of the blob store; empty: a folder in `data`")
+    blobs_url: str = Field(
+        "",
+        description="file://, or s3://bucket/prefix?endpoint=..&region=.., URL of the blobs; empty: a folder in `data`",
+    )
     dicom: str = Field("off", description="HOST:PORT of the DICOM side, or off")
     mllp: str = Field("off", description="HOST:PORT of the HL7 v2 side, or off")
     ae_title: str = Field("OPENXDSI", max_length=16, description="DICOM application entity title")
@@ -246,16 +305,30 @@ class Settings(BaseSettings):
     web: Web = Web()
     limits: Limits = Limits()
     hl7v2: Hl7v2 = Hl7v2()
+    dimse: Dimse = Dimse()
     publishing: Publishing = Publishing()
+    iocm: IocmSettings = IocmSettings()
+    retention: RetentionSettings = RetentionSettings()
     soap: SoapSettings = SoapSettings()
     trace: TraceSettings = TraceSettings()
     communities: tuple[CommunitySetting, ...] = Field((), description="the communities that our gateway asks")
+    viewer: ViewerSettings = ViewerSettings()
+    imaging_sources: tuple[ImagingSourceSetting, ...] = Field(
+        (), description="the other imaging sources of this community"
+    )
 
     @model_validator(mode="after")
     def _communities_differ(self) -> Self:
         homes = [self.affinity_domain.home_community_id, *(each.home_community_id for each in self.communities)]
         if len(set(homes)) < len(homes):
             raise ValueError("communities: two have one home_community_id, or one has that of this community")
+        return self
+
+    @model_validator(mode="after")
+    def _sources_differ(self) -> Self:
+        ids = [each.repository_unique_id for each in self.imaging_sources]
+        if len({*ids, self.affinity_domain.retrieve_location_uid}) <= len(ids):
+            raise ValueError("imaging_sources: two have one repository_unique_id, or one has our retrieve_location_uid")
         return self
 
     @classmethod
@@ -294,16 +367,20 @@ class Settings(BaseSettings):
         )
 
     @property
-    def blobs(self) -> Path:
-        """The folder of the blob store.
+    def blobs(self) -> Path | S3Place:
+        """The folder of the blob store, or its place in an object store.
 
         Raises:
-            ValueError: `blobs_url` is of a kind that this release does not know.
+            ValueError: `blobs_url` is of a kind that this release does not know, or that is not installed.
         """
         if not self.blobs_url:
             return self.data / "blobs"
+        if self.blobs_url.startswith("s3:"):
+            if importlib.util.find_spec("boto3") is None:
+                raise ValueError("blobs_url: an S3 store needs the client boto3; install openxdsi[s3]")
+            return S3Place.parse(self.blobs_url)
         if not self.blobs_url.startswith("file://"):
-            raise ValueError(f"blobs_url: {self.blobs_url!r} is not a file:// URL")
+            raise ValueError(f"blobs_url: {self.blobs_url!r} is neither a file:// nor an s3:// URL")
         return Path(self.blobs_url.removeprefix("file://"))
 
     @property

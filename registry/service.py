@@ -5,18 +5,32 @@ caller's visibility and is audited before it is returned.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from uuid import uuid4
 
 from database.engine import Database, Unit
-from registry import changing, following, identities, lifecycle, merges, patients, reports, studies
+from registry import (
+    changing,
+    following,
+    identities,
+    lifecycle,
+    manifests,
+    merges,
+    patients,
+    reports,
+    studies,
+    withdrawing,
+)
+from registry import stale as stale_bodies
 from registry.access import Caller, OpenPolicy
 from registry.answers import Answer, Kind
 from registry.audit import CREATE, EXECUTE, READ, AuditRecord, ReadAudit, audit_write
+from registry.domain import Domain
 from registry.metadata.errors import ErrorCode, Finding, Rejected
 from registry.metadata.identify import canonical, with_uuids
 from registry.metadata.model import PatientDetails, StudyDescription, Submission
+from registry.prepared import Prepared
 from registry.queries import (
     FindDocuments,
     FindFolders,
@@ -30,36 +44,7 @@ from registry.resources import Found, StoredResource
 from registry.state import named
 from registry.store import documents, folders, registration, resource_rows, resources, stored_queries
 from registry.store.approved import approved_entry
-from registry.store.fragments import compress
 from registry.store.state import state_of
-
-
-@dataclass(frozen=True, slots=True)
-class Domain:
-    """What the registry must know of its affinity domain.
-
-    `authorities` may assign patient ids; `locations` is Retrieve Location UID -> WADO-RS base URL; `report_types` are
-    the typeCodes of imaging reports; `most_results` caps a LeafClass answer. With `fed_only` only patients are known
-    that an identity feed told of.
-    """
-
-    authorities: tuple[str, ...]
-    report_types: frozenset[str] = frozenset()
-    locations: Mapping[str, str] = field(default_factory=dict)
-    most_results: int = 10_000
-    fed_only: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A submission as sent, as it will be stored (`ready`), and its rows; `now` is seconds since 1970."""
-
-    submission: Submission
-    ready: Submission
-    patient: PatientDetails
-    fhir_id: str
-    now: float
-    rows: registration.Rows
 
 
 class Registry:
@@ -102,7 +87,13 @@ class Registry:
             Rejected: with everything that is wrong.
         """
         prepared = self.prepare(submission)
-        self._database.transact(lambda unit: self.register(unit, prepared, caller))
+
+        def work(unit: Unit) -> None:
+            self.register(unit, prepared, caller)
+            supersede = self._domain.supersede
+            manifests.settle_unread(unit, prepared.ready, caller, self._means(), supersede=supersede)
+
+        self._database.transact(work)
 
     def prepare(self, submission: Submission) -> Prepared:
         """`submission`, which passed the rules of ITI TF-3, rendered and ready to be registered."""
@@ -160,6 +151,14 @@ class Registry:
         modalities = tuple(dict.fromkeys(s.modality for s in study.series if s.modality))
         self._know(unit, study, studies.MANIFEST, modalities, manifest_id)
 
+    def know_manifest(self, unit: Unit, note: manifests.ManifestNote, caller: Caller) -> bool:
+        """See `repository.registrar.Registrar`."""
+        return manifests.settle(unit, note, caller, self._means(), supersede=self._domain.supersede)
+
+    def sources_of(self, unit: Unit, study_uid: str) -> dict[str, str | None]:
+        """See `repository.registrar.Registrar`."""
+        return dict(unit.rows(resource_rows.STUDY_SOURCES, uid=study_uid))
+
     def touch_study(
         self,
         unit: Unit,
@@ -169,6 +168,21 @@ class Registry:
     ) -> None:
         """See `repository.registrar.Registrar`."""
         self._know(unit, study, studies.HELD, modalities, None)
+
+    def withdraw(self, unit: Unit, entries: Sequence[str], caller: Caller, *, remove: bool = False) -> tuple[str, ...]:
+        """See `repository.registrar.Registrar`."""
+        if remove:
+            return withdrawing.remove(unit, entries, caller, self._means())
+        withdrawing.deprecate(unit, entries, caller, self._means())
+        return ()
+
+    def withdraw_study(self, unit: Unit, uid: str, source: str, *, expired: bool) -> None:
+        """See `repository.registrar.Registrar`."""
+        withdrawing.withdraw_study(unit, uid, source, self._now(), expired=expired)
+
+    def forget_study(self, unit: Unit, uid: str, source: str) -> None:
+        """See `repository.registrar.Registrar`."""
+        withdrawing.forget_study(unit, uid, source, self._now())
 
     def _know(
         self, unit: Unit, study: StudyDescription, origin: str, modalities: tuple[str, ...], manifest_id: str | None
@@ -209,6 +223,11 @@ class Registry:
         return changing.Means(self._renderers, report_types, self._admission, self._now(), self.moved)
 
     # --- patient identities ---
+
+    def patient(self, reader: Database | Unit, patient_id: str) -> PatientDetails | None:
+        """See `repository.registrar.Registrar`."""
+        known = reader.rows(resource_rows.PATIENT_ROW, patient=patient_id)
+        return PatientDetails(patient_id, *known[0][1:5]) if known else None
 
     def unknown_patients(self, reader: Database | Unit, patient_ids: Iterable[str]) -> dict[str, Finding]:
         """See `repository.registrar.Registrar`."""
@@ -369,20 +388,8 @@ class Registry:
         """A stale resource with its body: rendered of what is known now, and kept for the next reader; None: gone."""
 
         def work(unit: Unit) -> bytes | None:
-            body: bytes | None
-            if stale.type is ResourceType.IMAGING_STUDY:
-                there = unit.rows(resource_rows.STUDY_ROW, id=stale.id)
-                if not there:
-                    return None
-                uid, source, _ = there[0]
-                study = self.describe(uid, source) if self.describe else StudyDescription(uid, source)
-                body = studies.render(unit, study, self._renderers, self._domain.locations, self._now())
-            else:
-                body = reports.render(unit, stale.id, self._renderers)
-                if body is None:
-                    return None
-            resources.keep_rendered(unit, stale.type, stale.id, stale.version, compress(body))
-            return body
+            locations = self._domain.locations
+            return stale_bodies.render(unit, stale, self._renderers, self.describe, locations, self._now())
 
         body = self._database.transact(work)
         if body is None:

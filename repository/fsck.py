@@ -18,6 +18,7 @@ from database.statement import Statement
 from registry.access import Caller
 from registry.audit import DELETE, AuditRecord, audit_write
 from repository.store.blobs import BlobStore
+from repository.store.findings import KEPT_BLOBS, STILL_KEPT
 from repository.store.tables import DOCUMENT, INSTANCE
 
 CALLER = Caller(name="xdsi fsck", address="", transaction="fsck")
@@ -25,10 +26,12 @@ OVERDUE = 3600.0  # seconds that a job of the outbox may wait before it is worth
 NAMED = {
     "document": Statement(select(DOCUMENT.c.sha256, DOCUMENT.c.size).distinct()),
     "instance": Statement(select(INSTANCE.c.sha256, INSTANCE.c.size).distinct()),
+    "finding": KEPT_BLOBS,
 }
 STILL = (
     Statement(select(DOCUMENT.c.sha256).where(any_of(DOCUMENT.c.sha256, "hashes"))),
     Statement(select(INSTANCE.c.sha256).where(any_of(INSTANCE.c.sha256, "hashes"))),
+    STILL_KEPT,
 )
 
 

@@ -213,8 +213,9 @@ class OnDemand:
     def _new(self, row: OnDemandRow, held: HeldStudy, survivor: str, entry_id: str, caller: Caller) -> Assembled:
         """A snapshot of the study as it is at `held`, for the patient that its own was merged into, if it was."""
         study = shared_study(self._database.rows, row.study_uid, self._source, held)
-        # The address stands in the manifest too: with another address it is another document.
-        version = (row.study_uid, study.source, held.version, held.changed, self._source.wado_url)
+        # The addresses stand in the manifest too: with another address, or style, it is another document.
+        written = (self._source.wado_url, self._source.style, self._source.display_uri)
+        version = (row.study_uid, study.source, held.version, held.changed, *written)
         uid = derived_uid(self._source.uid_root, "snapshot", row.unique_id, survivor, *version)
         if held_study(self._database.rows, row.study_uid, self._source).version != held.version:
             raise Overtaken  # what was read may be newer than its name
@@ -240,7 +241,7 @@ class OnDemand:
                 raise Overtaken
 
         incoming = self._blobs.receive([content])
-        self._repository.provide(submission, {DOCUMENT: incoming}, caller, also=note)
+        self._repository.provide(submission, {DOCUMENT: incoming}, caller, also=note, explicit=True)
         return self._stored(row, uid, incoming.sha256, incoming.sha1, incoming.size)
 
     def _stored(self, row: OnDemandRow, unique_id: str, sha256: str, sha1: str, size: int) -> Assembled:

@@ -5,6 +5,7 @@ from typing import Protocol, TypeVar
 
 from database.engine import Database, Unit
 from registry.access import Caller
+from registry.manifests import ManifestNote
 from registry.metadata.errors import Finding
 from registry.metadata.model import PatientDetails, StudyDescription, Submission
 
@@ -51,6 +52,9 @@ class Registrar(Protocol[P]):
             Rejected: XDSUnknownPatientId, nothing may be submitted for the patient: see `unknown_patients`.
         """
 
+    def patient(self, reader: Database | Unit, patient_id: str) -> PatientDetails | None:
+        """What is known of a patient (canonical CX text), None if nothing is."""
+
     def unknown_patients(self, reader: Database | Unit, patient_ids: Iterable[str]) -> dict[str, Finding]:
         """Patient -> why nothing may be submitted for it (XDSUnknownPatientId), of those for whom that is so."""
 
@@ -70,6 +74,28 @@ class Registrar(Protocol[P]):
 
         `manifest_id` is the entryUUID (bare) of the manifest's DocumentEntry.
         """
+
+    def know_manifest(self, unit: Unit, note: ManifestNote, caller: Caller) -> bool:
+        """Let a manifest, registered in this unit, take its place among those of its study and source.
+
+        Whether it stands: False where it withdraws the study, or a newer one stands already.
+        """
+
+    def withdraw(self, unit: Unit, entries: Sequence[str], caller: Caller, *, remove: bool = False) -> tuple[str, ...]:
+        """Deprecate those of the DocumentEntries (bare entryUUIDs) that are approved; nothing takes their place.
+
+        To `remove` them is to remove what they replaced, too. The uniqueIds of documents that no entry is left of.
+        The caller is a source behind this repository, which does so with what it registered itself.
+        """
+
+    def withdraw_study(self, unit: Unit, uid: str, source: str, *, expired: bool) -> None:
+        """Nothing of a held study is left to be seen: rejected, or `expired` by a retention rule."""
+
+    def forget_study(self, unit: Unit, uid: str, source: str) -> None:
+        """A held study was deleted: no one is told any more that it was there."""
+
+    def sources_of(self, unit: Unit, study_uid: str) -> dict[str, str | None]:
+        """The sources that tell of a study, with the patient (canonical CX text) that each says it is of."""
 
     def touch_study(self, unit: Unit, study: StudyDescription, modalities: tuple[str, ...], caller: Caller) -> None:
         """Make a held study known, or known to have changed; its series are asked for when it is read."""

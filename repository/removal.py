@@ -5,9 +5,11 @@ crash between the two the bytes lie there without a row, which `xdsi fsck` finds
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from uuid import uuid4
 
 import structlog
 
+from database import outbox
 from database.engine import Database, Unit
 from registry.access import Caller, Visibility
 from registry.audit import DELETE, AuditRecord, audit_write
@@ -19,6 +21,7 @@ from repository.store.documents import Held
 
 log = structlog.get_logger(__name__)
 SOURCE = "ITI TF-2, 3.86.4.1.3"
+BYTES, JOB_HASHES = "delete-bytes", 100
 
 
 def problems(
@@ -56,6 +59,21 @@ def forget(
     patients = tuple(sorted({row.patient_id for row in held.values() if row.patient_id}))
     audit_write(unit, AuditRecord(caller, DELETE, patients, tuple(unique_ids), count=len(held)), now)
     return {row.sha256 for row in held.values()}
+
+
+def take_out(unit: Unit, unique_ids: Sequence[str]) -> set[str]:
+    """Take out those of these documents that are here, whose entries are gone already; the SHA-256 of their bytes."""
+    documents.lock(unit, unique_ids)
+    held = documents.find(unit, list(unique_ids), None)
+    documents.forget(unit, list(unique_ids))
+    return {row.sha256 for row in held.values()}
+
+
+def delete_later(unit: Unit, hashes: Iterable[str], now: float) -> None:
+    """Have the worker delete these bytes, as far as no row names them then."""
+    ordered = sorted(set(hashes))
+    for start in range(0, len(ordered), JOB_HASHES):
+        outbox.put(unit, BYTES, str(uuid4()), {"hashes": ordered[start : start + JOB_HASHES]}, due=now, now=now)
 
 
 def remove_bytes(database: Database, blobs: BlobStore, hashes: Iterable[str]) -> list[str]:

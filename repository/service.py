@@ -17,10 +17,10 @@ from registry.audit import READ, AuditRecord, ReadAudit
 from registry.metadata import formats
 from registry.metadata.errors import ErrorCode, Finding, Rejected
 from registry.metadata.identify import canonical, with_uuids
-from registry.metadata.model import DocumentEntry, StudyDescription, Submission
-from registry.metadata.urn import CodingScheme, FormatCode
+from registry.metadata.model import DocumentEntry, Submission
 from repository import removal
-from repository.imaging.kos_reader import Manifest, read_manifest
+from repository.findings import Findings
+from repository.manifests import Knowing, manifests_of
 from repository.on_demand import Assembled, OnDemand
 from repository.registrar import Registrar
 from repository.store import documents
@@ -84,6 +84,7 @@ class Repository:
         self._audit = audit
         self._policy = policy
         self._now = now
+        self._findings = Findings(database, now)
         self.repository_unique_id = repository_unique_id
         self.on_demand: OnDemand | None = None
 
@@ -107,12 +108,14 @@ class Repository:
         *,
         findings: Iterable[Finding] = (),
         also: Callable[[Unit, Submission], None] | None = None,
+        explicit: bool = False,
     ) -> Submission:
         """Keep the documents (`received` by DocumentEntry id) and register the submission, all or nothing.
 
         `findings` are what is wrong with it already: the registry's are added, so that the sender hears all at once.
         `also` runs in the same unit of work, with the submission as registered, which is returned too. What was
-        received is kept or gone afterwards, in either case.
+        received is kept or gone afterwards, in either case. `explicit`: manifests take the place of those alone that
+        their submission says.
 
         Raises:
             Rejected: with everything that is wrong.
@@ -124,7 +127,7 @@ class Repository:
             wrong += more
             if len(filled.submission_sets) == 1:
                 wrong += self._registrar.check(filled, caller)
-            manifests, more = _manifests(filled, received)
+            manifests, more = manifests_of(filled, received)
             wrong += more
             if any(not f.warning for f in wrong):
                 raise Rejected(wrong)
@@ -133,9 +136,10 @@ class Repository:
             self._blobs.discard(*incoming)
             raise
         ready = with_uuids(filled)
-        ids = dict(zip((e.id for e in filled.entries), (e.id for e in ready.entries), strict=True))
+        entries = dict(zip((e.id for e in filled.entries), ready.entries, strict=True))
         prepared = self._registrar.prepare(ready)
         now = self._now()
+        knowing = Knowing(self._registrar, self._findings, explicit=explicit)
 
         def work(unit: Unit) -> None:
             rows = [_row(e, received[e.id], now) for e in filled.entries]
@@ -143,8 +147,7 @@ class Repository:
             self._check_bytes(rows)
             self._registrar.register(unit, prepared, caller)
             for entry_id, manifest in manifests.items():
-                for study in _studies(manifest, ready):
-                    self._registrar.know_study(unit, study, caller, manifest_id=ids[entry_id])
+                knowing.know(unit, ready, entries[entry_id], manifest, received[entry_id].sha256, caller)
             if also:
                 also(unit, ready)
 
@@ -294,49 +297,6 @@ def _disagreements(entry: DocumentEntry, document: Incoming, repository: str) ->
     if entry.repository_unique_id and entry.repository_unique_id != repository:
         text = f"is {entry.repository_unique_id}, this repository is {repository}"
         yield Finding(code, f"{entry.id}.repositoryUniqueId", text, "ITI TF-3, 4.2.3.2.18")
-
-
-def _is_manifest_entry(entry: DocumentEntry) -> bool:
-    code = entry.format_code
-    return bool(code and code.code == FormatCode.KOS_MANIFEST and code.scheme == CodingScheme.DICOM_UID_REGISTRY)
-
-
-def _manifests(submission: Submission, received: Mapping[str, Incoming]) -> tuple[dict[str, Manifest], list[Finding]]:
-    """The manifests among the documents (RAD TF-2, 4.68.4.1.2.3), read; what cannot be one is a finding."""
-    manifests: dict[str, Manifest] = {}
-    wrong: list[Finding] = []
-    for entry in submission.entries:
-        document = received.get(entry.id)
-        if document is None or not _is_manifest_entry(entry):
-            continue
-        try:
-            with document.open() as file:
-                manifest = read_manifest(file, document.size)
-        except Rejected as rejected:
-            wrong += [
-                Finding(ErrorCode.InvalidDocumentContent, entry.id, f"{f.where}: {f.text}".lstrip(": "), f.source)
-                for f in rejected.findings
-            ]
-            continue
-        if not manifest.is_manifest:
-            text = f"the document's title is {manifest.title.display or manifest.title.code}, not a manifest's"
-            wrong.append(Finding(ErrorCode.InvalidDocumentContent, entry.id, text, "RAD TF-2, 4.68.4.1.2.3"))
-        elif entry.unique_id != manifest.sop_instance_uid:
-            text = f"must be the manifest's SOP Instance UID, {manifest.sop_instance_uid}"
-            wrong.append(
-                Finding(ErrorCode.InvalidDocumentContent, f"{entry.id}.uniqueId", text, "RAD TF-2, 4.68.4.1.2.3")
-            )
-        else:
-            manifests[entry.id] = manifest
-    return manifests, wrong
-
-
-def _studies(manifest: Manifest, submission: Submission) -> Iterator[StudyDescription]:
-    """The manifest's studies, for the patient that the submission names: identities are the affinity domain's."""
-    patient = canonical(submission.submission_set.patient_id)
-    for study in manifest.studies:
-        source = study.source or str(submission.submission_set.source_id)
-        yield replace(study, patient_id=patient, source=source)
 
 
 def _row(entry: DocumentEntry, document: Incoming, now: float) -> documents.Held:

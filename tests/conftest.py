@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import running
+import s3_server as s3
 
 from conformance.bench import postgres
 
@@ -104,3 +105,22 @@ def demo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[running.Ru
     found = running.start(tmp_path_factory.mktemp("demo") / "data", "--demo")
     yield found
     found.stop()
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3.S3Server]:
+    """One S3 server; each test has a prefix of its own."""
+    with s3.running_s3(tmp_path_factory.mktemp("s3")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def s3_client(s3_server: s3.S3Server) -> object:
+    """The client of a store, for many stores to share."""
+    from repository.store.s3 import _Process
+    from repository.store.s3_place import S3Place
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in s3.CREDENTIALS.items():
+            patch.setenv(name, value)
+        return _Process(S3Place.parse(s3_server.url(""))).client

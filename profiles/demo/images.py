@@ -1,13 +1,14 @@
-"""DICOM objects of the demonstration region: real ones from the pydicom package, given to invented patients."""
+"""DICOM objects of the demonstration region: real ones of the pydicom package, or drawn, given to invented people."""
 
 from collections.abc import Iterator
 from copy import deepcopy
 from functools import lru_cache
 from io import BytesIO
 
-from pydicom import Dataset, FileDataset, Sequence, dcmread
+from pydicom import Dataset, Sequence, dcmread
 from pydicom.data import get_testdata_file
 
+from profiles.demo.made import MADE
 from profiles.demo.region import Study, uid_of
 from profiles.demo.tables import Images
 
@@ -23,12 +24,14 @@ FORGOTTEN = (
 
 
 @lru_cache(maxsize=64)
-def original(name: str) -> FileDataset:
-    """The object that ships with pydicom under `name`; nothing is downloaded.
+def original(name: str) -> Dataset:
+    """The object that ships with pydicom under `name`, or is drawn under it; nothing is downloaded.
 
     Raises:
         FileNotFoundError: this pydicom does not bring it.
     """
+    if name in MADE:
+        return MADE[name]()
     path = get_testdata_file(name, download=False)
     if path is None:
         raise FileNotFoundError(f"pydicom's test data has no {name}")
@@ -59,7 +62,7 @@ def _series(study: Study, authority: str, number: int, series: Images) -> Iterat
             yield _written(grown)
 
 
-def _belong(grown: FileDataset, study: Study, authority: str) -> None:
+def _belong(grown: Dataset, study: Study, authority: str) -> None:
     """Take the object from its first patient and study and give it to this one."""
     for element in list(grown.group_dataset(PATIENT_GROUP)):
         del grown[element.tag]
@@ -101,7 +104,7 @@ def _code(value: str, meaning: str) -> Dataset:
     return item
 
 
-def _written(grown: FileDataset) -> bytes:
+def _written(grown: Dataset) -> bytes:
     buffer = BytesIO()
     grown.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()

@@ -39,7 +39,7 @@ REFERRERS = (("Källgren", "Ulla"), ("Ryding", "Sixten"), ("Fjällman", "Åsa"))
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """A series: its description, and the objects of pydicom that it grows from, each `copies` times."""
+    """A series: its description, and the objects that it grows from (pydicom's, or `made/..`), each `copies` times."""
 
     description: str
     files: tuple[str, ...]
@@ -155,5 +155,26 @@ EXAMINATIONS = (
         "Pigmenterad förändring. Bedömning önskas.",
         "Jämnt pigmenterad, välavgränsad förändring utan tecken till asymmetri.",
         "Benign förändring. Ingen åtgärd.",
+    ),
+    Examination(
+        "XC", "Hudfotografi, rygg", "BACK", ("", ""),
+        (Images("Närbild", ("made/photograph",)),),
+        "Pigmenterad förändring som vuxit. Bedömning önskas.",
+        "Enfärgat brun förändring, 14 mm, med något ojämn kant.",
+        "Godartat utseende. Ny bild om tre månader.",
+    ),
+    Examination(
+        "SM", "Histopatologi, hudbiopsi", "SKIN", ("", ""),
+        (Images("HE-färgat snitt", ("made/slide 0", "made/slide 1")),),
+        "Stansbiopsi från ryggen. Malignitet?",
+        "Hudbiopsi med normal arkitektur. Cellkärnorna är jämnstora och utan mitoser.",
+        "Ingen påvisad malignitet.",
+    ),
+    Examination(
+        "DOC", "Spirometri", "CHEST", ("127783003", "Spirometry"),
+        (Images("Resultat", ("made/result",)),),
+        "Andfåddhet. Obstruktivitet?",
+        "Normala dynamiska volymer utan reversibilitet.",
+        "Normal spirometri.",
     ),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import BinaryIO, Final
 from uuid import uuid4
 
-from profiles.faces.accept import Accept, Form, best
+from profiles.faces.accept import Form
 from profiles.faces.multipart import write_parts
 from profiles.faces.reply import Reply
 from registry.metadata.errors import ErrorCode, Rejected
@@ -43,7 +43,6 @@ _PRIVATE_JSON: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
 }
 _UID = re.compile(r"[0-9.]{1,64}")
-_LISTS = (Form(DICOM_JSON), Form(JSON))
 _JSON_BLOCK = 64 * 1024
 
 
@@ -76,31 +75,23 @@ def content(file: BinaryIO) -> Iterator[bytes]:
             yield block
 
 
-def parts_reply(form: Form, parts: Sequence[Part]) -> Reply:
+def parts_reply(form: Form, parts: Iterable[Part]) -> Reply:
     """The parts in the form that was chosen: multipart/related (PS3.18, 8.6.1.2), or the only one bare.
 
-    Content-Length is sent when all sizes are known, so that a client sees an answer that was cut off.
+    Content-Length is sent when `parts` is a sequence and all sizes are known, so that a client sees an answer that was
+    cut off.
     """
     if not form.multipart:
         (part,) = parts
         sizes = {} if part.size is None else {"Content-Length": str(part.size)}
         return Reply(200, _content_type(form.media, part), part.chunks, {**DOWNLOAD, **sizes})
     boundary = uuid4().hex
-    headed = [(_part_headers(form.media, part), part) for part in parts]
     sizes = {}
-    if all(part.size is not None for part in parts):
-        frame = sum(map(len, write_parts(boundary, ((headers, ()) for headers, _ in headed))))
+    if isinstance(parts, Sequence) and all(part.size is not None for part in parts):
+        frame = sum(map(len, write_parts(boundary, ((_part_headers(form.media, part), ()) for part in parts))))
         sizes = {"Content-Length": str(frame + sum(part.size or 0 for part in parts))}
-    body = write_parts(boundary, ((headers, part.chunks) for headers, part in headed))
+    body = write_parts(boundary, ((_part_headers(form.media, part), part.chunks) for part in parts))
     return Reply(200, f'multipart/related; type="{form.media}"; boundary={boundary}', body, {**DOWNLOAD, **sizes})
-
-
-def list_type(accept: Accept) -> str:
-    """The media type of a list of DICOM JSON for this client (PS3.18, 8.7.3.2).
-
-    Raises Rejected (NotAcceptable) when it takes no JSON.
-    """
-    return best(accept, _LISTS).media
 
 
 def json_list(items: Iterable[bytes]) -> Iterator[bytes]:

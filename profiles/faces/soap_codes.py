@@ -36,6 +36,7 @@ GENERIC: Final[Mapping[str, Generic]] = {
     Action.RETRIEVE_DOCUMENT_SET: _REPOSITORY,
     Action.RETRIEVE_IMAGING_DOCUMENT_SET: _REPOSITORY,
     Action.CROSS_GATEWAY_RETRIEVE: _REPOSITORY,
+    Action.CROSS_GATEWAY_RETRIEVE_IMAGING_DOCUMENT_SET: _REPOSITORY,
     Action.REMOVE_DOCUMENTS: Generic(ErrorCode.XDSRemoveDocumentsError, ErrorCode.XDSRepositoryError),
 }
 """By wsa:Action; the registry's for all others."""
@@ -53,6 +54,9 @@ OF_THIS_SERVER: Final = frozenset(
         ErrorCode.DicomUnreadable,
         ErrorCode.PatientLinkConflict,
         ErrorCode.DicomConflict,
+        ErrorCode.DicomRejected,
+        ErrorCode.DicomMismatch,
+        ErrorCode.RangeNotSatisfiable,
     }
 )
 """Codes that the book does not know."""

@@ -10,6 +10,7 @@ from profiles.faces.fhir_codes import (
     ACCESSION_TYPE,
     ORDER_TYPE,
     Json,
+    coding,
     concept,
     dicom_code,
     identifier,
@@ -76,10 +77,16 @@ def _series(series: Series, places: Mapping[str, str]) -> Json:
         description=series.description,
         numberOfInstances=len(series.instances),
         endpoint=[_endpoint(place)] if place else None,
-        bodySite={"display": series.body_part} if series.body_part else None,
+        bodySite=_body_site(series),
         started=_time(series.started),
         instance=[_instance(instance) for instance in series.instances],
     )
+
+
+def _body_site(series: Series) -> Json | None:
+    if series.region:
+        return coding(series.region)
+    return {"display": series.body_part} if series.body_part else None
 
 
 def _instance(instance: Instance) -> Json:
@@ -89,7 +96,14 @@ def _instance(instance: Instance) -> Json:
         uid=instance.sop_instance_uid,
         sopClass={"system": FhirSystem.URI, "code": FhirSystem.OID_PREFIX + instance.sop_class_uid},
         number=instance.number,
+        title=_title(instance),
     )
+
+
+def _title(instance: Instance) -> str:
+    """A key object document's, and what it says of its choice; nothing else has one."""
+    said = (instance.title.display or instance.title.code if instance.title else "", instance.description)
+    return ": ".join(filter(None, said))
 
 
 def _time(text: str | None) -> str | None:

@@ -1,9 +1,9 @@
 """RAD-108, STOW-RS: Store Instances over the Web (RAD TF-2, 4.108; PS3.18, 10.5).
 
-Only whole objects are taken (application/dicom), not metadata with bulk data beside it: nothing in a request can make
-the server fetch anything. Bytes decide what a part is, whatever its label says. A body that is cut off is refused: no
-more of it is stored, and the answer says that what came before may be. Storing again changes nothing, so that sending
-all of it anew is always right.
+Objects come whole (application/dicom), or as metadata in JSON with their bulk data beside it; nothing in a request can
+make the server fetch anything. Bytes decide what an object is, whatever its label says. A body that is cut off is
+refused: no more of it is stored, and the answer says that what came before may be. Storing again changes nothing, so
+that sending all of it anew is always right.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +22,7 @@ from profiles.faces.multipart import BLOCK, Limits, Read, parameters, read_parts
 from profiles.faces.reply import Reply
 from profiles.house import House
 from profiles.wia.store_response import Stored, data_set, status
+from profiles.wia.stow_metadata import store_apart
 from profiles.wia.urls import STUDIES, STUDY
 from registry.access import Caller
 from registry.metadata.errors import ErrorCode, Finding, Rejected
@@ -29,6 +30,7 @@ from registry.metadata.errors import ErrorCode, Finding, Rejected
 MOST_PARTS = 10_000
 """Objects of one request: a long multi-phase study has some thousands."""
 
+_LIMITS = Limits(parts=MOST_PARTS)
 _SOURCE = "PS3.18, 10.5.1"
 _MAY_BE_STORED = Finding(
     ErrorCode.InvalidRequest,
@@ -44,13 +46,14 @@ _ANSWERS = (Form(DICOM_JSON), Form(JSON), Form(DICOM_XML))
 class Store:
     """Objects to be stored: `body` opens their stream, given a limit in bytes; `study` is the only one they may be of.
 
-    `answer` is the media type of the answer.
+    `answer` is the media type of the answer; `apart` is set for metadata with bulk data beside it.
     """
 
     body: Callable[[int], Read]
     content_type: str
     study: str | None
     answer: str
+    apart: bool = False
 
 
 def decode(request: Request, study: str | None = None) -> Store:
@@ -66,9 +69,10 @@ def decode(request: Request, study: str | None = None) -> Store:
     content_type = request.headers.get("Content-Type", "")
     mime, given = parameters(content_type)
     inner = given.get("type", DICOM).lower() if mime == "multipart/related" else mime
-    if inner != DICOM:
+    apart = mime == "multipart/related" and inner == DICOM_JSON
+    if inner != DICOM and not apart:
         raise _wrong_type("Content-Type", f'{inner[:100]} is not taken; send multipart/related; type="{DICOM}"')
-    return Store(partial(body_of, request), content_type, study, answer)
+    return Store(partial(body_of, request), content_type, study, answer, apart)
 
 
 def handle(store: Store, house: House, caller: Caller) -> Stored:
@@ -78,9 +82,12 @@ def handle(store: Store, house: House, caller: Caller) -> Stored:
     """
     limits = house.settings.limits
     read = store.body(limits.request_bytes)
-    objects = (_bounded(each, limits.document_bytes) for each in _objects(store.content_type, read))
+    keep = partial(house.imaging.store, caller=caller, study_uid=store.study)
     try:
-        outcomes = house.imaging.store(objects, caller, study_uid=store.study)
+        if store.apart:
+            outcomes = store_apart(store.content_type, read, _LIMITS, limits.document_bytes, keep)
+        else:
+            outcomes = keep(_bounded(each, limits.document_bytes) for each in _objects(store.content_type, read))
     except Rejected as rejected:
         raise Rejected([*rejected.findings, _MAY_BE_STORED]) from rejected
     if not outcomes:
@@ -99,7 +106,7 @@ def _objects(content_type: str, read: Read) -> Iterator[Iterable[bytes]]:
     if parameters(content_type)[0] == DICOM:
         yield iter(lambda: read(BLOCK), b"")
         return
-    for part in read_parts(content_type, read, Limits(parts=MOST_PARTS)):
+    for part in read_parts(content_type, read, _LIMITS):
         yield part.chunks
 
 

@@ -2,26 +2,34 @@
 
 A parameter that names no attribute is passed over with a warning. One that names an attribute which cannot be matched
 is refused: the answer without that condition would show more than was asked for.
+
+A viewer asks for all studies of a bare Patient ID and cannot name its issuer. Its page's address says which study is
+on the screen, and the browser says that address: so the question is read as one about that study's patient
+(`repository.imaging.whose`). It decides between namesakes by number, and gives no right to see anything.
 """
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlsplit
 
 import orjson
 from flask import Request
 from pydicom.datadict import tag_for_keyword
 
 from profiles.catalog import Http, Transaction
-from profiles.faces.accept import accept_of
-from profiles.faces.dicomweb import checked_uids, json_reply, list_type
+from profiles.faces.accept import Form, accept_of, best
+from profiles.faces.dicom_xml import DICOM_XML, native_model
+from profiles.faces.dicomweb import DICOM_JSON, JSON, Part, checked_uids, json_reply, parts_reply
 from profiles.faces.reply import Reply
 from profiles.house import House
 from profiles.wia.urls import ROOT, SERIES, STUDIES, STUDY
 from registry.access import Caller
 from registry.metadata.errors import ErrorCode, Finding, Rejected
-from repository.imaging.query import DicomQuery, Level, Match, include_of, matches_of
+from repository.imaging.matching import matches_of
+from repository.imaging.part10 import is_uid
+from repository.imaging.query import DicomQuery, Level, Match, include_of
 
 T = TypeVar("T")
 
@@ -29,12 +37,17 @@ _PAGING = "PS3.18, 8.3.4.4"
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
 _COUNT = re.compile(r"[0-9]{1,9}")
 _SHOWABLE = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
+_FORMS = (Form(DICOM_JSON), Form(JSON), Form(DICOM_XML, multipart=True))
+_MOST_VIEWED = 16
 _CONTROLS = frozenset({"limit", "offset", "includefield", "fuzzymatching"})
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A search: `limit` is None when the client set none; `ignored` are the parameters that were passed over."""
+    """A search: `limit` is None when the client set none; `ignored` are the parameters that were passed over.
+
+    `viewed` are the Study Instance UIDs on the page that asks.
+    """
 
     level: Level
     matches: tuple[Match, ...]
@@ -42,17 +55,19 @@ class Search:
     limit: int | None
     offset: int
     ignored: tuple[str, ...]
-    media: str
+    viewed: tuple[str, ...]
+    form: Form
     gzip: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Data sets in DICOM JSON, and what the client should know about them."""
+    """Data sets in DICOM JSON, and what the client should know about them; `total` is None while there are more."""
 
     data_sets: Sequence[Mapping[str, Any]]
+    total: int | None
     warnings: tuple[str, ...]
-    media: str
+    form: Form
     gzip: bool
 
 
@@ -75,7 +90,7 @@ def handle(search: Search, house: House, caller: Caller) -> Results:
     """What matches, at most `limits.qido_results` data sets."""
     most = house.settings.limits.qido_results
     limit = most if search.limit is None else min(search.limit, most)
-    query = DicomQuery(search.level, search.matches, search.include, limit, search.offset)
+    query = DicomQuery(search.level, search.matches, search.include, limit, search.offset, viewed=search.viewed)
     find = {
         Level.STUDY: house.imaging.find_studies,
         Level.SERIES: house.imaging.find_series,
@@ -84,20 +99,33 @@ def handle(search: Search, house: House, caller: Caller) -> Results:
     found = find[search.level](query, caller)
     agent = f"{house.settings.base_url}{ROOT}"
     notes = [f"The parameter {name} is not known and was ignored" for name in search.ignored]
+    if found.note:
+        notes.append(found.note)
     if found.more:
-        notes.append(f"There are more than these {len(found.matches)} results; ask for them with offset")
-    return Results(found.matches, tuple(f'299 {agent} "{note}"' for note in notes), search.media, search.gzip)
+        notes.append("There are additional results that can be requested: ask for them with offset")
+    # Nothing counts what is not shown: the cost of a page must not be that of all pages.
+    total = None if found.more or (search.offset and not found.matches) else search.offset + len(found.matches)
+    warnings = tuple(f'299 {agent} "{note}"' for note in notes)
+    return Results(found.matches, total, warnings, search.form, search.gzip)
 
 
 def encode(results: Results) -> Reply:
-    """A JSON array, `[]` when nothing matches; notes go into Warning (PS3.18, 10.6.3.2)."""
+    """The list, `[]` in JSON when nothing matches; notes go into Warning (PS3.18, 8.3.4.4 and 10.6.3.2)."""
     headers = {"Warning": ", ".join(results.warnings)} if results.warnings else {}
-    return json_reply(results.media, (orjson.dumps(results.data_sets),), results.gzip, headers)
+    if results.total is not None:
+        headers["X-Total-Count"] = str(results.total)
+    if not results.form.multipart:
+        return json_reply(results.form.media, (orjson.dumps(results.data_sets),), results.gzip, headers)
+    if not results.data_sets:
+        return Reply(204, headers=headers)
+    documents = [native_model(data_set) for data_set in results.data_sets]
+    reply = parts_reply(results.form, [Part("", "", len(each), (each,)) for each in documents])
+    return replace(reply, headers={**reply.headers, **headers})
 
 
 def _search(request: Request, level: Level, study: str | None = None, series: str | None = None) -> Search:
     checked_uids(study=study, series=series)
-    media = list_type(accept_of(request.headers.get("Accept")))
+    form = best(accept_of(request.headers.get("Accept")), _FORMS)
     given = [(name, value) for name in request.args for value in request.args.getlist(name)]
     controls = {name: [value for key, value in given if key == name] for name in _CONTROLS}
     asked = [(name, value) for name, value in given if name not in _CONTROLS and _names_attribute(name)]
@@ -114,7 +142,18 @@ def _search(request: Request, level: Level, study: str | None = None, series: st
         raise Rejected(findings)
     ignored = _shown(name for name, _ in given if name not in _CONTROLS and not _names_attribute(name))
     gzip = request.accept_encodings.quality("gzip") > 0
-    return Search(level, matches, include, limit, offset or 0, ignored, media, gzip)
+    return Search(level, matches, include, limit, offset or 0, ignored, _viewed(request.referrer), form, gzip)
+
+
+def _viewed(referrer: str | None) -> tuple[str, ...]:
+    """The studies that a viewer's page shows, by the parameter of its address (RAD TF-2, 4.106; OHIF's spelling)."""
+    try:
+        parameters = parse_qs(urlsplit(referrer or "").query, max_num_fields=64)
+    except ValueError:
+        return ()
+    named = {name.lower(): values for name, values in parameters.items()}
+    uids = (uid for values in named.get("studyinstanceuids", named.get("studyuid", [])) for uid in values.split(","))
+    return tuple(filter(is_uid, uids))[:_MOST_VIEWED]
 
 
 def _unless_refused(findings: list[Finding], read: Callable[[], T]) -> T | None:

@@ -17,7 +17,9 @@ WARNING: Final = 0xB000
 # Failure Reason (0008,1197), PS3.18 table I.2-2 with PS3.7 annex C for what it leaves out.
 FAILURE_REASONS: Mapping[ErrorCode, int] = {
     ErrorCode.DicomUnreadable: CANNOT_UNDERSTAND,
+    ErrorCode.DicomMismatch: 0xA900,
     ErrorCode.DicomConflict: 0x0111,
+    ErrorCode.DicomRejected: 0x0124,
     ErrorCode.InvalidRequest: 0xA900,
     ErrorCode.Forbidden: 0x0124,
     ErrorCode.TooLarge: 0xA700,
@@ -36,6 +38,7 @@ class AnswerTag(StrEnum):
     WARNING_REASON = "00081196"
     FAILURE_REASON = "00081197"
     FAILED_SOP_SEQUENCE = "00081198"
+    OTHER_FAILURES_SEQUENCE = "0008119A"
 
 
 DataSet = dict[str, dict[str, Any]]
@@ -60,13 +63,16 @@ def status(stored: Stored) -> int:
 def data_set(stored: Stored) -> DataSet:
     """The answer in DICOM JSON. Error Comment carries the whole reason, though LO would end it at 64 characters."""
     kept = [_kept(each, stored.base) for each in stored.outcomes if not _failed(each)]
-    failed = [_refused(each) for each in stored.outcomes if _failed(each)]
+    failed = [_refused(each) for each in stored.outcomes if _failed(each) and each.sop_instance_uid]
+    unnamed = [_refused(each) for each in stored.outcomes if _failed(each) and not each.sop_instance_uid]
     studies = {each.study_uid for each in stored.outcomes if not _failed(each)}
     answer: DataSet = {}
     if len(studies) == 1:
         answer[Tag.RETRIEVE_URL] = _value("UR", url(stored.base, *studies))
     if failed:
         answer[AnswerTag.FAILED_SOP_SEQUENCE] = {"vr": "SQ", "Value": failed}
+    if unnamed:
+        answer[AnswerTag.OTHER_FAILURES_SEQUENCE] = {"vr": "SQ", "Value": unnamed}
     if kept:
         answer[Tag.REFERENCED_SOP_SEQUENCE] = {"vr": "SQ", "Value": kept}
     return answer
@@ -86,7 +92,7 @@ def _kept(outcome: Outcome, base: str) -> DataSet:
 
 
 def _refused(outcome: Outcome) -> DataSet:
-    """Without UIDs where they could not be read; the comment then tells the object by its number in the request."""
+    """Of what names no object, the comment tells it by its number in the request."""
     item = _named(outcome)
     item[AnswerTag.FAILURE_REASON] = _value("US", _reason(outcome.finding))
     item[AnswerTag.ERROR_COMMENT] = _value("LO", str(outcome.finding))

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from lxml.etree import tostring
 
 from profiles.document_sharing import stored_query
+from profiles.document_sharing.told import errors_of, misattributed, status_of
 from profiles.faces import soap_client, xml
 from profiles.faces.ebrim_read import RIM
 from profiles.faces.soap_client import NoAnswer, Peer
-from profiles.xca.told import errors_of, misattributed, status_of
 from registry.metadata.errors import ErrorCode, Finding
 from registry.metadata.model import Slots
 from registry.metadata.urn import Action, Namespace, ResponseStatus

@@ -17,13 +17,13 @@ from profiles.document_sharing import stored_query
 from profiles.document_sharing.query_tables import SINGLE_PATIENT
 from profiles.document_sharing.query_values import Malformed, parse
 from profiles.document_sharing.stored_query import Asked, refuse
+from profiles.document_sharing.told import unavailable
 from profiles.faces import ebrim_write, soap
 from profiles.faces.ebrim_read import slots_of
 from profiles.faces.soap_client import NoAnswer
 from profiles.house import House
 from profiles.xca.asking import Given, ask, question
 from profiles.xca.homes import at_home, located, needs_home
-from profiles.xca.told import unavailable
 from registry.access import Caller
 from registry.audit import EXECUTE, AuditRecord
 from registry.metadata.errors import ErrorCode, Finding, Rejected

@@ -13,12 +13,12 @@ import structlog
 from profiles.catalog import Soap, Transaction
 from profiles.document_sharing import retrieve
 from profiles.document_sharing.retrieve import Document
+from profiles.document_sharing.told import unavailable
 from profiles.faces import soap
 from profiles.faces.soap_client import NoAnswer
 from profiles.house import House
 from profiles.xca.fetching import fetch
 from profiles.xca.homes import in_this_community, located
-from profiles.xca.told import unavailable
 from registry.access import Caller
 from registry.audit import READ, AuditRecord
 from registry.metadata.errors import ErrorCode, Finding, Rejected

@@ -43,6 +43,7 @@ def encode(published: Published) -> Reply:
         "entryUUID": f"urn:uuid:{published.entry_id}",
         "replaced": published.replaced,
         "unchanged": published.unchanged,
+        "withdrawn": published.withdrawn,
     }
     return Reply(200, "application/json", orjson.dumps(body))
 

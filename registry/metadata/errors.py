@@ -78,11 +78,14 @@ class ErrorCode(Enum):
     Gone = Meaning(410, "deleted", "What was here is withdrawn.")
     NotAcceptable = Meaning(406, "not-supported", "None of the forms asked for can be given.")
     TooLarge = Meaning(413, "too-long", "The message is larger than this server allows.")
+    RangeNotSatisfiable = Meaning(416, "value", "The value has no such bytes.")
     UnsupportedMediaType = Meaning(415, "not-supported", "The message is of a kind that this door does not take.")
     Forbidden = Meaning(403, "forbidden", "This is not allowed to the caller.")
     DicomUnreadable = Meaning(400, "structure", "The bytes are not a DICOM object that can be kept.")
+    DicomMismatch = Meaning(400, "structure", "The object is named otherwise than its data set names itself.")
     PatientLinkConflict = Meaning(409, "conflict", "The patient ids are merged in another way, or not at all.")
     DicomConflict = Meaning(409, "conflict", "The object contradicts what is stored already.")
+    DicomRejected = Meaning(409, "conflict", "The object was rejected by a rejection note.")
     # fmt: on
 
     @property

@@ -172,17 +172,25 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One DICOM instance as a study's description or a manifest lists it."""
+    """One DICOM instance as a study's description or a manifest lists it.
+
+    `title` and `description` are a key object document's: why its images were picked (DICOM PS3.16, TID 2010).
+    """
 
     sop_class_uid: str
     sop_instance_uid: str
     number: int | None = None
     frames: int | None = None
+    title: Code | None = None
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One series of a study's description. `retrieve_location_uid` is RAD-69's repositoryUniqueId (RAD TF-2, 4.69)."""
+    """One series of a study's description. `retrieve_location_uid` is RAD-69's repositoryUniqueId (RAD TF-2, 4.69).
+
+    `body_part` is text, `region` the coded anatomic region where the objects, or their manifest, have one.
+    """
 
     uid: str
     modality: str = ""
@@ -193,6 +201,7 @@ class Series:
     retrieve_location_uid: str = ""
     retrieve_url: str = ""
     instances: tuple[Instance, ...] = ()
+    region: Code | None = None
 
 
 @dataclass(frozen=True, slots=True)

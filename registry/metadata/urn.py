@@ -172,6 +172,7 @@ class Action(StrEnum):
     PROVIDE_AND_REGISTER_DOCUMENT_SET = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
     RETRIEVE_DOCUMENT_SET = "urn:ihe:iti:2007:RetrieveDocumentSet"
     RETRIEVE_IMAGING_DOCUMENT_SET = "urn:ihe:rad:2009:RetrieveImagingDocumentSet"
+    CROSS_GATEWAY_RETRIEVE_IMAGING_DOCUMENT_SET = "urn:ihe:rad:2011:CrossGatewayRetrieveImagingDocumentSet"
     MULTI_PATIENT_STORED_QUERY = "urn:ihe:iti:2009:MultiPatientStoredQuery"
     UPDATE_DOCUMENT_SET = "urn:ihe:iti:2010:UpdateDocumentSet"
     REGISTER_ON_DEMAND_DOCUMENT_ENTRY = "urn:ihe:iti:2010:RegisterOnDemandDocumentEntry"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Table, delete, func, literal, select, true, update
+from sqlalchemy import Table, delete, exists, func, literal, select, true, update
 
 from database.engine import Database, Unit
 from database.sql import any_of
@@ -10,7 +10,7 @@ from database.statement import Statement
 from registry.known import ASSOCIATION, DOCUMENT, FOLDER, Known, Objects
 from registry.metadata.identify import bare_uuid
 from registry.store import known
-from registry.store.tables import DOCUMENT_ENTRY, ENTRY_AUTHOR, ENTRY_CODE, REFERENCE_ID
+from registry.store.tables import DOCUMENT_ENTRY, ENTRY_AUTHOR, ENTRY_CODE, MANIFEST, REFERENCE_ID
 from registry.store.tables import FOLDER as FOLDER_TABLE
 
 FORGET = {kind: Statement(delete(table).where(any_of(table.c.id, "ids"))) for kind, table in known.KINDS.items()}
@@ -20,6 +20,12 @@ FORGET_DETAILS = tuple(
 )
 FORGET_REFERENCES = Statement(
     delete(REFERENCE_ID).where(any_of(REFERENCE_ID.c.record_id, "ids"), REFERENCE_ID.c.record == literal("entry"))
+)
+FORGET_MANIFESTS = Statement(
+    delete(MANIFEST).where(
+        any_of(MANIFEST.c.unique_id, "unique_ids"),
+        ~exists().where(DOCUMENT_ENTRY.c.unique_id == MANIFEST.c.unique_id),
+    )
 )
 
 
@@ -59,6 +65,7 @@ def forget(unit: Unit, objects: Sequence[Known]) -> None:
         if kind != ASSOCIATION:
             for details in FORGET_DETAILS:
                 unit.execute(details, ids=ids)
-    entries = [one.id for one in objects if one.kind == DOCUMENT]
+    entries = [one for one in objects if one.kind == DOCUMENT]
     if entries:
-        unit.execute(FORGET_REFERENCES, ids=entries)
+        unit.execute(FORGET_REFERENCES, ids=[one.id for one in entries])
+        unit.execute(FORGET_MANIFESTS, unique_ids=sorted({str(one.unique_id) for one in entries}))

@@ -87,6 +87,10 @@ STUDY = Statement(
         IMAGING_STUDY.c.uid == bindparam("uid"), IMAGING_STUDY.c.source == bindparam("source")
     )
 )
+# (source, patient) of all that tell of a study
+STUDY_SOURCES = Statement(
+    select(IMAGING_STUDY.c.source, IMAGING_STUDY.c.patient_id).where(IMAGING_STUDY.c.uid == bindparam("uid"))
+)
 CHANGE_STUDY = Statement(
     update(IMAGING_STUDY)
     .where(IMAGING_STUDY.c.id == bindparam("b_id"))

@@ -244,3 +244,19 @@ ENDPOINT = Table(
         Column("address", Text, nullable=False),
     ),
 )
+
+# Documents that are manifests of one study, by uniqueId: so that a source's newer one finds its older ones. `made` has
+# 14 digits; `location` is the Retrieve Location UID that a manifest names, if it was read; one that `withdraws` lists
+# nothing.
+MANIFEST = Table(
+    "manifest",
+    METADATA,
+    Column("unique_id", Text, primary_key=True),
+    Column("study_uid", Text, nullable=False),
+    Column("source_id", Text, nullable=False),
+    Column("location", Text, nullable=False),
+    Column("made", Text, nullable=False),
+    Column("is_read", Boolean, nullable=False),
+    Column("withdraws", Boolean, nullable=False),
+    Index("manifest_study", "study_uid", "source_id"),
+)

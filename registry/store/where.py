@@ -78,9 +78,11 @@ class Where:
 
     def visible(self, column: ColumnElement[Any], visibility: Visibility) -> None:
         """Only what the caller may see: in the SQL, so before any limit and total."""
-        if visibility.patients is not None:
+        # Who may see certain studies alone sees no record of the registry.
+        patients = visibility.patients if visibility.studies is None else frozenset()
+        if patients is not None:
             name = f"p{len(self.params)}"
-            self.add("visible", lambda: any_of(column, name), **{name: sorted(visibility.patients)})
+            self.add("visible", lambda: any_of(column, name), **{name: sorted(patients)})
 
     def statement(self, build: Callable[[], Select[Any]], *variant: Hashable) -> Statement:
         """The compiled statement of this shape; `build` gives the SELECT that the conditions are added to."""

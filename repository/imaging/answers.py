@@ -1,21 +1,33 @@
 """What a question to the index is answered with: the return attributes of PS3.18 10.6.3, in the DICOM JSON model."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from registry.metadata.datatypes import Cx
 from repository.imaging.packing import read
 from repository.imaging.query import ALL, DicomQuery, Level
-from repository.imaging.rows import COMMON, modalities_of
+from repository.imaging.rows import COMMON, PATIENT_GROUP, modalities_of
 from repository.imaging.tags import Tag
 from repository.store.imaging_search import Row
 
+SOP_CLASSES_IN_STUDY = "00080062"
+PATIENT_STUDIES, PATIENT_SERIES, PATIENT_INSTANCES = "00201200", "00201202", "00201204"
 INSTANCE_AVAILABILITY = "00080056"
 MODALITIES_IN_STUDY = "00080061"
 STUDY_SERIES, STUDY_INSTANCES, SERIES_INSTANCES = "00201206", "00201208", "00201209"
 
 # PS3.18, tables 10.6.3-3 to 10.6.3-5, without what is computed; Study Description because every study list shows it.
 RETURNED: Mapping[Level, frozenset[str]] = {
+    Level.PATIENT: COMMON
+    | {
+        Tag.PATIENT_NAME,
+        Tag.PATIENT_ID,
+        Tag.ISSUER_OF_PATIENT_ID,
+        Tag.ISSUER_OF_PATIENT_ID_QUALIFIERS,
+        Tag.PATIENT_BIRTH_DATE,
+        Tag.PATIENT_SEX,
+    },
     Level.STUDY: COMMON
     | {
         Tag.STUDY_DATE,
@@ -55,17 +67,49 @@ RETURNED: Mapping[Level, frozenset[str]] = {
 }
 
 
-def answer(row: Row, query: DicomQuery, wado_url: str, survivor: str | None = None) -> dict[str, Any]:
+def asks_for_classes(query: DicomQuery) -> bool:
+    """Whether SOP Classes in Study is asked for by name: it costs a look at each instance of the studies shown."""
+    return SOP_CLASSES_IN_STUDY in query.include and query.level is not Level.PATIENT
+
+
+def together(rows: Iterable[Row], survivors: Mapping[str, str]) -> list[Row]:
+    """Patients that were merged as one, with the counts of both, at the first one's place."""
+    found: dict[str, Row] = {}
+    for row in rows:
+        name = row.study.patient_id or ""
+        name = survivors.get(name, name)
+        if (before := found.get(name)) is None:
+            found[name] = row
+            continue
+        counts = (
+            before.study.series_count + row.study.series_count,
+            before.study.instance_count + row.study.instance_count,
+        )
+        study = before.study._replace(series_count=counts[0], instance_count=counts[1])
+        found[name] = before._replace(study=study, studies=(before.studies or 0) + (row.studies or 0))
+    return list(found.values())
+
+
+def answer(
+    row: Row,
+    query: DicomQuery,
+    wado_url: str,
+    survivor: str | None = None,
+    classes: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> dict[str, Any]:
     """One match as a data set. `wado_url` is the base of Retrieve URL, `.../dicomweb`.
 
-    `survivor` is the id (canonical CX text) that the study's patient was merged into.
+    `survivor` is the id (canonical CX text) that the study's patient was merged into; `classes` the SOP Class UIDs of
+    studies by their UID, where asked for.
 
     The attributes of a study are part of a series' or an instance's answer when the question is not about one study,
     and those of a series when it is not about one series (PS3.18 10.6.1.2.3).
     """
+    if query.level is Level.PATIENT:
+        return _ordered(_identity(row, query, survivor))
     found: dict[str, Any] = {}
     parts: tuple[tuple[Level, bytes | None, dict[str, Any]], ...] = (
-        (Level.STUDY, row.study.attributes, _computed_of_study(row)),
+        (Level.STUDY, row.study.attributes, _computed_of_study(row, classes)),
         (Level.SERIES, row.series and row.series.attributes, _computed_of_series(row)),
         (Level.INSTANCE, row.instance and row.instance.attributes, {}),
     )
@@ -77,10 +121,29 @@ def answer(row: Row, query: DicomQuery, wado_url: str, survivor: str | None = No
         elif (whole := level in _levels(query)) or query.include:
             wanted = query.include | (RETURNED[level] | computed.keys() if whole else frozenset())
             found |= {tag: value for tag, value in (read(packed) | computed).items() if tag in wanted}
-    if survivor and Tag.PATIENT_ID in found:
-        found |= _identified(Cx.parse(survivor))
-        found.pop(Tag.ISSUER_OF_PATIENT_ID, None)
-    return _ordered(found | _place(row, wado_url))
+    return _ordered(_surviving(found, survivor) | _place(row, wado_url))
+
+
+def _identity(row: Row, query: DicomQuery, survivor: str | None) -> dict[str, Any]:
+    """A patient: of the newest study what is said of the patient, and the counts."""
+    counts = (row.studies or 0, row.study.series_count, row.study.instance_count)
+    computed = dict(zip((PATIENT_STUDIES, PATIENT_SERIES, PATIENT_INSTANCES), map(_count, counts), strict=True))
+    wanted = query.include | RETURNED[Level.PATIENT]
+    said = {
+        tag: value
+        for tag, value in read(row.study.attributes).items()
+        if (tag.startswith(PATIENT_GROUP) or tag in COMMON) and (tag in wanted or ALL in wanted)
+    }
+    return _surviving(said, survivor) | computed
+
+
+def _surviving(found: dict[str, Any], survivor: str | None) -> dict[str, Any]:
+    """With the id that the patient has now."""
+    if not survivor or Tag.PATIENT_ID not in found:
+        return found
+    return {tag: value for tag, value in found.items() if tag != Tag.ISSUER_OF_PATIENT_ID} | _identified(
+        Cx.parse(survivor)
+    )
 
 
 def _identified(patient: Cx) -> dict[str, Any]:
@@ -106,16 +169,24 @@ def _levels(query: DicomQuery) -> set[Level]:
     return levels
 
 
-def _computed_of_study(row: Row) -> dict[str, Any]:
+def _computed_of_study(row: Row, classes: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    held = (
+        {SOP_CLASSES_IN_STUDY: {"vr": "UI", "Value": list(classes[row.study.uid])}} if row.study.uid in classes else {}
+    )
     return {
         MODALITIES_IN_STUDY: {"vr": "CS", "Value": list(modalities_of(row.study.modalities))},
-        STUDY_SERIES: {"vr": "IS", "Value": [row.study.series_count]},
-        STUDY_INSTANCES: {"vr": "IS", "Value": [row.study.instance_count]},
+        STUDY_SERIES: _count(row.study.series_count),
+        STUDY_INSTANCES: _count(row.study.instance_count),
+        **held,
     }
 
 
+def _count(number: int) -> dict[str, Any]:
+    return {"vr": "IS", "Value": [number]}
+
+
 def _computed_of_series(row: Row) -> dict[str, Any]:
-    return {SERIES_INSTANCES: {"vr": "IS", "Value": [row.series.instance_count]}} if row.series else {}
+    return {SERIES_INSTANCES: _count(row.series.instance_count)} if row.series else {}
 
 
 def _place(row: Row, wado_url: str) -> dict[str, Any]:

@@ -71,6 +71,7 @@ def series(
         number=attributes.integer(_first(objects, Tag.SERIES_NUMBER)),
         description=_first(objects, Tag.SERIES_DESCRIPTION),
         body_part=_first(objects, Tag.BODY_PART_EXAMINED),
+        region=next(iter(_codes(objects, Tag.ANATOMIC_REGION_SEQUENCE)), None),
         started=_moment(objects, Tag.SERIES_DATE, Tag.SERIES_TIME, zone),
         retrieve_location_uid=retrieve_location_uid,
         retrieve_url=retrieve_url,

@@ -132,7 +132,7 @@ def event_codes(series: Iterable[Series]) -> tuple[Code, ...]:
     """The distinct acquisition modalities, then the distinct anatomic regions, in the order of the series."""
     rows = tuple(series)
     modalities = (_modality(row.modality) for row in rows)
-    regions = (_region(row.body_part) for row in rows)
+    regions = (region_of(row) for row in rows)
     return tuple(dict.fromkeys(code for found in (modalities, regions) for code in found if code))
 
 
@@ -141,8 +141,11 @@ def _modality(value: str) -> Code | None:
     return Code(value, CodingScheme.DICOM_CONTROLLED_TERMINOLOGY, meaning) if meaning else None
 
 
-def _region(body_part: str) -> Code | None:
-    """By its defined term; senders put spaces and separators into it."""
-    term = "".join(letter for letter in body_part.upper() if letter.isalpha())
+def region_of(series: Series) -> Code | None:
+    """A series' anatomic region: as its objects code it, else by the defined term of Body Part Examined."""
+    if series.region is not None:
+        return series.region
+    # Senders put spaces and separators into the term.
+    term = "".join(letter for letter in series.body_part.upper() if letter.isalpha())
     found = ANATOMIC_REGIONS.get(term)
     return Code(found[0], CodingScheme.SNOMED_CT, found[1]) if found else None

@@ -5,6 +5,7 @@ content tree. Identifiers and time are the caller's, so that the same study give
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from io import BytesIO
 from itertools import zip_longest
@@ -16,14 +17,35 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, KeyObjectSelectionDocumentS
 
 from registry.metadata.datatypes import Cx, Dtm
 from registry.metadata.model import Instance, PatientDetails, Series, StudyDescription
-from repository.imaging import attributes
-from repository.imaging.codes import MANIFEST_TITLE
+from repository.imaging.codes import MANIFEST_TITLE, PRIVATE_DISPLAY_URI_CREATOR, VOCABULARIES, ManifestStyle
+from repository.imaging.kos_description import Describer
+from repository.imaging.kos_items import authority, code, coded, item, reference
 
 TEMPLATE = "2010"
-SH_LENGTH = 16
 # What would end a component, a group or a value of a person name (PS3.5 6.2.1).
 NAME_SEPARATORS = str.maketrans("^=\\", "   ")
-IMAGE_NAMES = ("Segmentation Storage", "Label Map Segmentation Storage", "Parametric Map Storage", "RT Dose Storage")
+# Images whose names do not say so.
+IMAGE_NAMES = (
+    "Corneal Topography Map Storage",
+    "Enhanced US Volume Storage",
+    "Label Map Segmentation Storage",
+    "Ophthalmic Optical Coherence Tomography B-scan Volume Analysis Storage",
+    "Ophthalmic Thickness Map Storage",
+    "Parametric Map Storage",
+    "RT Dose Storage",
+    "Segmentation Storage",
+)
+DISPLAY_URI = 0x0040E012
+PRIVATE_GROUP, PRIVATE_DISPLAY_URI = 0x000D, 0x01
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """Another study that the same document references, and the UIDs of the copy of the document that lies in it."""
+
+    study: StudyDescription
+    sop_instance_uid: str
+    series_instance_uid: str
 
 
 def build_manifest(
@@ -37,13 +59,23 @@ def build_manifest(
     now: datetime,
     manufacturer: str = "OpenXDS-I",
     institution: str = "",
+    style: ManifestStyle = ManifestStyle.KOS,
+    display_uri: str = "",
+    companions: Sequence[Companion] = (),
 ) -> bytes:
     """The manifest of one study as a DICOM file, explicit VR little endian, in UTF-8.
 
     `retrieve_location_uid` is the OID of the source, RAD-69's repositoryUniqueId; `retrieve_url` the base of its
     WADO-RS service, or empty. `now` is aware; all dates and times are written in its zone. A study without instances
-    gives the manifest that withdraws it.
+    gives the manifest that withdraws it. `display_uri` opens the study in a viewer, in a manifest with description
+    only. `companions` are other studies that a plain manifest references too (PS3.3 C.17.6.2.1).
+
+    Raises:
+        ValueError: companions in a manifest with description, whose references are all of its own study.
     """
+    vocabulary = VOCABULARIES.get(style)
+    if vocabulary and companions:
+        raise ValueError("a manifest with description is of one study")
     data = Dataset()
     data.SpecificCharacterSet = "ISO_IR 192"
     data.SOPClassUID = KeyObjectSelectionDocumentStorage
@@ -61,11 +93,17 @@ def build_manifest(
     data.ContentDate, data.ContentTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
     if study.accessions or study.orders:
         data.ReferencedRequestSequence = list(_requests(study))
-    series = [_series(s, retrieve_location_uid, retrieve_url) for s in study.series if s.instances]
-    data.CurrentRequestedProcedureEvidenceSequence = [
-        _item(ReferencedSeriesSequence=series, StudyInstanceUID=study.uid)
-    ]
-    _content(data, [instance for s in study.series for instance in s.instances])
+    studies = [study, *(companion.study for companion in companions)]
+    evidence = [_evidence(one, retrieve_location_uid, retrieve_url) for one in studies]
+    data.CurrentRequestedProcedureEvidenceSequence = evidence
+    if companions:
+        data.IdenticalDocumentsSequence = [_copy(companion) for companion in companions]
+    described: list[Dataset] = []
+    if vocabulary:
+        described += Describer(vocabulary, now.tzinfo or UTC, value_type, _local).items(study)
+        _display(evidence[0], display_uri, style)
+    title = vocabulary.title if vocabulary else MANIFEST_TITLE
+    _content(data, title, described, [i for one in studies for s in one.series for i in s.instances])
     return _written(data)
 
 
@@ -87,12 +125,12 @@ def _patient(data: Dataset, patient: PatientDetails) -> None:
     data.PatientSex = patient.sex if patient.sex in ("M", "F", "O") else ""
     data.PatientID = identifiers[0].value if identifiers else ""
     if identifiers:
-        data.IssuerOfPatientIDQualifiersSequence = [_authority(identifiers[0].authority)]
+        data.IssuerOfPatientIDQualifiersSequence = [authority(identifiers[0].authority)]
         data.OtherPatientIDsSequence = [
-            _item(
+            item(
                 PatientID=identifier.value,
                 TypeOfPatientID="TEXT",
-                IssuerOfPatientIDQualifiersSequence=[_authority(identifier.authority)],
+                IssuerOfPatientIDQualifiersSequence=[authority(identifier.authority)],
             )
             for identifier in identifiers
         ]
@@ -109,19 +147,22 @@ def _study(data: Dataset, study: StudyDescription, zone: tzinfo) -> None:
     single = study.accessions[0] if len(study.accessions) == 1 else ("", "")
     data.AccessionNumber = single[0]
     if single[1]:
-        data.IssuerOfAccessionNumberSequence = [_authority(single[1])]
+        data.IssuerOfAccessionNumberSequence = [authority(single[1])]
     if study.procedure_codes:
-        data.ProcedureCodeSequence = [
-            _code(c.code, scheme, c.display)
-            for c in study.procedure_codes
-            if len(scheme := attributes.designator(c.scheme)) <= SH_LENGTH
-        ]
+        data.ProcedureCodeSequence = list(filter(None, map(coded, study.procedure_codes)))
 
 
 def _requests(study: StudyDescription) -> Iterable[Dataset]:
-    """PS3.3 C.17.6.2: an item for each pair of accession and order number, in the order in which they are known."""
-    for accession, order in zip_longest(study.accessions, study.orders, fillvalue=("", "")):
-        item = _item(
+    """PS3.3 C.17.6.2: an item for each pair of accession and order number, in the order in which they are known.
+
+    One number that several others share stands in each of their items (IHE RAD MADO, 6.X.2.8.1).
+    """
+    pairs = max(len(study.accessions), len(study.orders))
+    accessions, orders = (
+        numbers * pairs if len(numbers) == 1 else numbers for numbers in (study.accessions, study.orders)
+    )
+    for accession, order in zip_longest(accessions, orders, fillvalue=("", "")):
+        request = item(
             StudyInstanceUID=study.uid,
             ReferencedStudySequence=[],
             AccessionNumber=accession[0],
@@ -132,60 +173,68 @@ def _requests(study: StudyDescription) -> Iterable[Dataset]:
             RequestedProcedureCodeSequence=[],
         )
         if accession[1]:
-            item.IssuerOfAccessionNumberSequence = [_authority(accession[1])]
+            request.IssuerOfAccessionNumberSequence = [authority(accession[1])]
         if order[1]:
-            item.OrderPlacerIdentifierSequence = [_authority(order[1])]
-        yield item
+            request.OrderPlacerIdentifierSequence = [authority(order[1])]
+        yield request
 
 
 def _series(series: Series, retrieve_location_uid: str, retrieve_url: str) -> Dataset:
     """PS3.3 C.17.2.1: the references of one series, and where they are to be had."""
-    item = _item(
+    told = item(
         SeriesInstanceUID=series.uid,
         RetrieveLocationUID=retrieve_location_uid,
-        ReferencedSOPSequence=[_reference(instance) for instance in series.instances],
+        ReferencedSOPSequence=[reference(instance) for instance in series.instances],
     )
     if retrieve_url:
-        item.RetrieveURL = retrieve_url
-    return item
+        told.RetrieveURL = retrieve_url
+    return told
 
 
-def _content(data: Dataset, instances: Sequence[Instance]) -> None:
-    """PS3.16 TID 2010: a titled container and a flat list of references."""
+def _evidence(study: StudyDescription, retrieve_location_uid: str, retrieve_url: str) -> Dataset:
+    """PS3.3 C.17.2.1: the references of one study."""
+    series = [_series(one, retrieve_location_uid, retrieve_url) for one in study.series if one.instances]
+    return item(ReferencedSeriesSequence=series, StudyInstanceUID=study.uid)
+
+
+def _copy(companion: Companion) -> Dataset:
+    """PS3.3 C.17.6.2.1: where the same document lies in another study."""
+    copy = item(
+        ReferencedSOPClassUID=KeyObjectSelectionDocumentStorage, ReferencedSOPInstanceUID=companion.sop_instance_uid
+    )
+    series = item(SeriesInstanceUID=companion.series_instance_uid, ReferencedSOPSequence=[copy])
+    return item(StudyInstanceUID=companion.study.uid, ReferencedSeriesSequence=[series])
+
+
+def _display(evidence: Dataset, uri: str, style: ManifestStyle) -> None:
+    """The viewer's address beside the study's references, in the trial in a private element."""
+    if not uri:
+        return
+    if style is ManifestStyle.MADO_TRIAL:
+        block = evidence.private_block(PRIVATE_GROUP, PRIVATE_DISPLAY_URI_CREATOR, create=True)
+        block.add_new(PRIVATE_DISPLAY_URI, "UR", uri)
+    else:
+        evidence.add_new(DISPLAY_URI, "UR", uri)
+
+
+def _content(
+    data: Dataset, title: tuple[str, str, str], described: Sequence[Dataset], instances: Sequence[Instance]
+) -> None:
+    """PS3.16 TID 2010: a titled container, what describes the study, and a flat list of references."""
     data.ValueType = "CONTAINER"
-    data.ConceptNameCodeSequence = [_code(*MANIFEST_TITLE)]
+    data.ConceptNameCodeSequence = [code(*title)]
     data.ContinuityOfContent = "SEPARATE"
-    data.ContentTemplateSequence = [_item(MappingResource="DCMR", TemplateIdentifier=TEMPLATE)]
+    data.ContentTemplateSequence = [item(MappingResource="DCMR", TemplateIdentifier=TEMPLATE)]
+    references = [
+        item(
+            RelationshipType="CONTAINS",
+            ValueType=value_type(instance.sop_class_uid),
+            ReferencedSOPSequence=[reference(instance)],
+        )
+        for instance in instances
+    ]
     if instances:
-        data.ContentSequence = [
-            _item(
-                RelationshipType="CONTAINS",
-                ValueType=value_type(instance.sop_class_uid),
-                ReferencedSOPSequence=[_reference(instance)],
-            )
-            for instance in instances
-        ]
-
-
-def _reference(instance: Instance) -> Dataset:
-    return _item(ReferencedSOPClassUID=instance.sop_class_uid, ReferencedSOPInstanceUID=instance.sop_instance_uid)
-
-
-def _authority(oid: str) -> Dataset:
-    return _item(UniversalEntityID=oid, UniversalEntityIDType="ISO")
-
-
-def _code(value: str, scheme: str, meaning: str) -> Dataset:
-    item = _item(CodingSchemeDesignator=scheme, CodeMeaning=meaning)
-    setattr(item, "CodeValue" if len(value) <= SH_LENGTH else "LongCodeValue", value)
-    return item
-
-
-def _item(**elements: object) -> Dataset:
-    item = Dataset()
-    for keyword, value in elements.items():
-        setattr(item, keyword, value)
-    return item
+        data.ContentSequence = [*described, *references]
 
 
 def _local(moment: str, zone: tzinfo) -> tuple[str, str]:

@@ -14,14 +14,12 @@ from registry.metadata.datatypes import is_oid
 from registry.metadata.errors import ErrorCode, Finding, Rejected
 from registry.metadata.model import Code, Instance, PatientDetails, Series, StudyDescription
 from repository.imaging import attributes, kos_library
-from repository.imaging.codes import Kind, kind_of
+from repository.imaging.codes import PRIVATE_DISPLAY_URI_CREATOR, Kind, kind_of
 from repository.imaging.describe import patient_details
-from repository.imaging.kos_library import Library
+from repository.imaging.kos_library import NOTHING, Library
 from repository.imaging.scanner import DicomObject, scan
 from repository.imaging.tags import Tag
 from repository.imaging.values import Json
-
-PRIVATE_DISPLAY_URI_CREATOR = "IHE_MADO_PRIVATE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +29,7 @@ class Manifest:
     `title` is its Concept Name, `content_time` a DTM in UTC. `studies` holds the references, described as far as the
     document's image library does; a study's `source` is the Retrieve Location UID of its first series that has one
     in the form of an OID, else empty. `display_uri` opens a viewer, if the document names one. `findings` are warnings.
+    `differing` says how the evidence and the content tree differ, where they list other instances each.
     """
 
     kind: Kind
@@ -42,6 +41,7 @@ class Manifest:
     studies: tuple[StudyDescription, ...]
     display_uri: str = ""
     findings: tuple[Finding, ...] = ()
+    differing: Finding | None = None
 
     @property
     def is_manifest(self) -> bool:
@@ -85,7 +85,10 @@ def manifest_of(obj: DicomObject) -> Manifest:
             "(0040,A043)", "The document has no title, so that it cannot be told what it is.", "PS3.16 TID 2010"
         )
     library = kos_library.read(data)
-    studies = tuple(_study(data, item, library) for item in _evidence(data))
+    # A withdrawal may list nothing at all, not even its study.
+    evidence = list(_evidence(data)) or [{str(Tag.STUDY_INSTANCE_UID): data[Tag.STUDY_INSTANCE_UID]}]
+    studies = tuple(_study(data, item, library) for item in evidence)
+    differing = _differing(studies, library)
     return Manifest(
         kind=kind_of(title.code, title.display),
         title=title,
@@ -95,7 +98,8 @@ def manifest_of(obj: DicomObject) -> Manifest:
         content_time=attributes.moment(data, Tag.CONTENT_DATE, Tag.CONTENT_TIME),
         studies=studies,
         display_uri=_display_uri(data),
-        findings=tuple(_findings(data, studies, library)),
+        findings=(*_findings(data, studies, library), *((differing,) if differing else ())),
+        differing=differing,
     )
 
 
@@ -138,8 +142,7 @@ def _series(item: Json, library: Library) -> Series:
 def _instances(item: Json, library: Library) -> Iterator[Instance]:
     for found in attributes.items(item, Tag.REFERENCED_SOP_SEQUENCE):
         uid = attributes.text(found, Tag.REFERENCED_SOP_INSTANCE_UID)
-        number, frames = library.instances.get(uid, (None, None))
-        yield Instance(attributes.text(found, Tag.REFERENCED_SOP_CLASS_UID), uid, number, frames)
+        yield Instance(attributes.text(found, Tag.REFERENCED_SOP_CLASS_UID), uid, *library.instances.get(uid, NOTHING))
 
 
 def _display_uri(data: Json) -> str:
@@ -154,6 +157,15 @@ def _display_uri(data: Json) -> str:
     return ""
 
 
+def _differing(studies: tuple[StudyDescription, ...], library: Library) -> Finding | None:
+    listed = {i.sop_instance_uid for study in studies for series in study.series for i in series.instances}
+    only_listed, only_told = len(listed - library.references), len(library.references - listed)
+    if not only_listed and not only_told:
+        return None
+    text = f"{only_listed} instances are in the evidence alone, {only_told} in the content tree alone."
+    return _warning("(0040,A730)", text, "PS3.3 C.17.6.2")
+
+
 def _findings(data: Json, studies: tuple[StudyDescription, ...], library: Library) -> Iterator[Finding]:
     """What is odd in the document; all warnings."""
     referenced = [i.sop_instance_uid for study in studies for series in study.series for i in series.instances]
@@ -161,10 +173,9 @@ def _findings(data: Json, studies: tuple[StudyDescription, ...], library: Librar
         yield _warning("(0010,0020)", "The document names no patient.", "RAD TF-2, 4.68")
     if not referenced:
         yield _warning("(0040,A375)", "The document references no instance.", "PS3.16 TID 2010")
-    only_listed, only_told = set(referenced) - library.references, library.references - set(referenced)
-    if only_listed or only_told:
-        text = f"{len(only_listed)} instances are in the evidence alone, {len(only_told)} in the content tree alone."
-        yield _warning("(0040,A730)", text, "PS3.3 C.17.6.2")
+    if len(studies) > 1 and not any(attributes.items(data, Tag.IDENTICAL_DOCUMENTS_SEQUENCE)):
+        text = f"The document references {len(studies)} studies and names no copy of itself in the others."
+        yield _warning("(0040,A525)", text, "PS3.3 C.17.6.2.1")
     if len(set(referenced)) < len(referenced):
         yield _warning("(0040,A375)", "An instance is referenced more than once.", "PS3.3 C.17.2.1")
     for series in (series for study in studies for series in study.series):

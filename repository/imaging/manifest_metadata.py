@@ -1,7 +1,7 @@
 """What a manifest is registered with: from a study's description to a submission (RAD TF-2, 4.68; ITI TF-3, 4.2.3)."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from registry.metadata.datatypes import Cxi
 from registry.metadata.model import (
@@ -28,7 +28,8 @@ DELIMITERS = str.maketrans("^&~|\\", "     ")
 class ManifestCodes:
     """What the affinity domain decides about manifests, since no DICOM object says it.
 
-    `source_id` is the OID that this source submits under, `language_code` as RFC 5646 has it.
+    `source_id` is the OID that this source submits under, `language_code` as RFC 5646 has it. `procedures` is procedure
+    code (`code^^scheme`) -> typeCode; with `type_from_procedure` one that it does not have is the typeCode itself.
     """
 
     source_id: str
@@ -39,6 +40,16 @@ class ManifestCodes:
     healthcare_facility_type_code: Code
     practice_setting_code: Code
     content_type_code: Code
+    procedures: Mapping[str, Code] = field(default_factory=dict)
+    type_from_procedure: bool = False
+
+    def type_of(self, study: StudyDescription) -> Code:
+        """The typeCode of a study's manifest (RAD TF-3, 4.68.4.1.2.3.2)."""
+        for procedure in study.procedure_codes:
+            known = self.procedures.get(procedure.key) or (procedure if self.type_from_procedure else None)
+            if known:
+                return replace(known, display=known.display or known.code)
+        return self.type_code
 
 
 def manifest_submission(
@@ -124,7 +135,7 @@ def _entry(study: StudyDescription, codes: ManifestCodes, document_uid: str, cre
         format_code=FORMAT_CODE,
         healthcare_facility_type_code=codes.healthcare_facility_type_code,
         practice_setting_code=codes.practice_setting_code,
-        type_code=codes.type_code,
+        type_code=codes.type_of(study),
     )
 
 

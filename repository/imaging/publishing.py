@@ -39,13 +39,15 @@ UID_LENGTH = 64
 class Published:
     """A study's manifest: SOP Instance UID and entryUUID (bare).
 
-    `replaced` when it took the place of an older one, `unchanged` when it was published before and is still right.
+    `replaced` when it took the place of an older one, `unchanged` when it was published before and is still right,
+    `withdrawn` when nothing is left to share: then it is the one that was published last.
     """
 
     document_unique_id: str
     entry_id: str
     replaced: bool = False
     unchanged: bool = False
+    withdrawn: bool = False
 
 
 class Provider(Protocol):
@@ -60,8 +62,12 @@ class Provider(Protocol):
         caller: Caller,
         *,
         also: Callable[[Unit, Submission], None] | None = None,
+        explicit: bool = False,
     ) -> Submission:
-        """Keep the documents and register the submission, all or nothing; `also` runs in the same unit of work."""
+        """Keep the documents and register the submission, all or nothing; `also` runs in the same unit of work.
+
+        With `explicit` a manifest takes the place of those alone that its submission says.
+        """
 
 
 class Overtaken(Exception):
@@ -73,7 +79,7 @@ class Publisher:
 
     `survivor_of` gives the patient id to submit for, where the objects' patient was merged into another. `standing`
     gives the UUID (bare) of the approved DocumentEntry of a manifest's uniqueId: the one last published, a version of
-    it that somebody corrected since, or none, where it was withdrawn.
+    it that somebody corrected since, or none, where it was withdrawn. `withdraw` takes a study's entries back.
     """
 
     def __init__(
@@ -88,6 +94,7 @@ class Publisher:
         now: Callable[[], float] = time.time,
         survivor_of: Callable[[str], str] = str,
         standing: Callable[[str], str | None] | None = None,
+        withdraw: Callable[[Unit, str, Caller, float], None] | None = None,
     ) -> None:
         self._database = database
         self._blobs = blobs
@@ -97,10 +104,13 @@ class Publisher:
         self._codes = codes
         self._survivor_of = survivor_of
         self._standing = standing
+        self._withdraw = withdraw
         self._now = now
 
     def publish(self, study_uid: str, caller: Caller) -> Published:
         """Publish what is held of the study now; a manifest of an older state is replaced (RPLC).
+
+        Where nothing is left to share, the manifest that stands is withdrawn (RAD TF-2, 4.68.4.1.2).
 
         Raises:
             Rejected: NotFound; XDSUnknownPatientId, the study names no patient; InvalidRequest, it has nothing to
@@ -138,8 +148,14 @@ class Publisher:
         return True
 
     def _publish(self, study_uid: str, held: HeldStudy, caller: Caller) -> Published:
-        study = shared_study(self._database.rows, study_uid, self._source, held)
+        study = contents.of_row(self._database.rows, study_uid, self._source, held)
         root, replaces = self._source.uid_root, self._replaced(held)
+        if not study.series and replaces and self._withdraw:
+            withdraw = self._withdraw
+            self._database.transact(lambda unit: withdraw(unit, study_uid, caller, self._now()))
+            return Published(str(held.manifest_uid), replaces, withdrawn=True)
+        if not study.series:
+            raise nothing_shared(study_uid)
         uid = derived_uid(root, "manifest", study_uid, study.source, held.version, held.changed)
         submission = manifest_submission(
             replace(study, patient_id=self._survivor_of(str(study.patient_id))),
@@ -159,7 +175,7 @@ class Publisher:
                 raise Overtaken
 
         incoming = self._blobs.receive([self._manifest(study, uid, held)])
-        registered = self._repository.provide(submission, {DOCUMENT: incoming}, caller, also=note)
+        registered = self._repository.provide(submission, {DOCUMENT: incoming}, caller, also=note, explicit=True)
         return Published(uid, registered.entries[0].id, replaced=replaces is not None)
 
     def _replaced(self, held: HeldStudy) -> str | None:
@@ -202,8 +218,13 @@ def shared_study(rows: index.Rows, study_uid: str, source: ImagingSource, held: 
     """
     study = contents.of_row(rows, study_uid, source, held)
     if not study.series:
-        raise Rejected.because(ErrorCode.InvalidRequest, study_uid, "the study has no object to share", SOURCE)
+        raise nothing_shared(study_uid)
     return study
+
+
+def nothing_shared(study_uid: str) -> Rejected:
+    """The refusal of a study without an object to share."""
+    return Rejected.because(ErrorCode.InvalidRequest, study_uid, "the study has no object to share", SOURCE)
 
 
 def manifest_of(study: StudyDescription, uid: str, held: HeldStudy, source: ImagingSource) -> bytes:
@@ -218,6 +239,8 @@ def manifest_of(study: StudyDescription, uid: str, held: HeldStudy, source: Imag
         institution=study.institution,
         # When the contents became what they are.
         now=datetime.fromtimestamp(held.changed, source.zone),
+        style=source.style,
+        display_uri=source.display_uri.replace("{study}", study.uid),
     )
 
 

@@ -111,14 +111,10 @@ def study_row(found: DicomObject, source: str, patient: PatientDetails | None, z
         "uid": found.study_instance_uid,
         "source": source,
         "patient_id": patient.patient_id if patient else None,
-        "dicom_patient_id": found.text(Tag.PATIENT_ID),
-        "patient_name": _name(data, Tag.PATIENT_NAME),
-        "patient_birth_date": _date(data, Tag.PATIENT_BIRTH_DATE),
-        "patient_sex": found.text(Tag.PATIENT_SEX),
+        **demographic_columns(data),
         "study_date": _date(data, Tag.STUDY_DATE),
         "study_time": _time(data, Tag.STUDY_TIME),
         "started": found.started(zone),
-        "accession_number": found.text(Tag.ACCESSION_NUMBER),
         "study_id": found.text(STUDY_ID),
         "description": found.text(Tag.STUDY_DESCRIPTION),
         "referring_physician": _name(data, Tag.REFERRING_PHYSICIAN_NAME),
@@ -133,7 +129,21 @@ def study_row(found: DicomObject, source: str, patient: PatientDetails | None, z
         "manifest_uid": None,
         "manifest_entry_id": None,
         "manifest_version": None,
+        "shrunk": 0,
+        "correction": None,
+        "stated_patient_id": None,
         "attributes": pack(_kept(data, STUDY_TAGS, PATIENT_GROUP)),
+    }
+
+
+def demographic_columns(data: Json) -> Row:
+    """What of a study's row a correction of its demographics changes."""
+    return {
+        "dicom_patient_id": attributes.text(data, Tag.PATIENT_ID),
+        "patient_name": _name(data, Tag.PATIENT_NAME),
+        "patient_birth_date": _date(data, Tag.PATIENT_BIRTH_DATE),
+        "patient_sex": attributes.text(data, Tag.PATIENT_SEX),
+        "accession_number": attributes.text(data, Tag.ACCESSION_NUMBER),
     }
 
 
@@ -148,9 +158,27 @@ def series_row(found: DicomObject, source: str, patient_id: str | None) -> Row:
         "number": found.number(Tag.SERIES_NUMBER),
         "description": found.text(Tag.SERIES_DESCRIPTION),
         "body_part": found.text(Tag.BODY_PART_EXAMINED),
+        "performed_date": _date(found.json, "00400244"),
+        "performed_time": _time(found.json, "00400245"),
         "instance_count": 0,
         "attributes": pack(_kept(found.json, SERIES_TAGS)),
     }
+
+
+def request_rows(found: DicomObject, source: str) -> list[Row]:
+    """A row for each item of the series' Request Attributes Sequence, as its first object tells them."""
+    return [
+        {
+            "study_uid": found.study_instance_uid,
+            "source": source,
+            "series_uid": found.series_instance_uid,
+            "item": place,
+            "accession_number": attributes.text(item, Tag.ACCESSION_NUMBER),
+            "requested_procedure_id": attributes.text(item, "00401001"),
+            "scheduled_procedure_step_id": attributes.text(item, "00400009"),
+        }
+        for place, item in enumerate(attributes.items(found.json, Tag.REQUEST_ATTRIBUTES_SEQUENCE))
+    ]
 
 
 def instance_row(found: DicomObject, source: str, patient_id: str | None, sha256: str, size: int, now: float) -> Row:
@@ -170,6 +198,9 @@ def instance_row(found: DicomObject, source: str, patient_id: str | None, sha256
         "stored": now,
         "pixels": json.dumps(_pixels(found)) if found.pixel_data else None,
         "withheld": int(_is_withheld(found)),
+        "correction": None,
+        "rejected": None,
+        "hidden": int(title_kind(found) is Kind.REJECTION),
         "attributes": pack(_in_utf8(found.json)),
     }
 
@@ -241,12 +272,17 @@ def _pixels(found: DicomObject) -> list[Any]:
     return [at.offset, at.length, at.vr, at.encapsulated, at.big_endian, at.offsets, at.lengths] if at else []
 
 
+def title_kind(found: DicomObject) -> Kind | None:
+    """What a key object selection document is by its title; None for any other object, and for an untitled one."""
+    if found.sop_class_uid != KeyObjectSelectionDocumentStorage:
+        return None
+    title = attributes.code(found.json, Tag.CONCEPT_NAME_CODE_SEQUENCE)
+    return kind_of(title.code, title.display) if title else None
+
+
 def _is_withheld(found: DicomObject) -> bool:
     """Manifests and rejection notes tell of objects and are none to look at; key images are (RAD TF-2, 4.66)."""
-    if found.sop_class_uid != KeyObjectSelectionDocumentStorage:
-        return False
-    title = attributes.code(found.json, Tag.CONCEPT_NAME_CODE_SEQUENCE)
-    return title is not None and kind_of(title.code, title.display) is not Kind.KEY_OBJECTS
+    return title_kind(found) in (Kind.MANIFEST, Kind.REJECTION)
 
 
 def _name(data: Json, tag: str) -> str:

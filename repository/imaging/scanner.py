@@ -96,7 +96,7 @@ def scan(file: BinaryIO, size: int, limits: Limits = LIMITS) -> DicomObject:
     """The object in a seekable file of `size` bytes.
 
     Raises:
-        Rejected: with DicomUnreadable; each finding names the element and the section that it breaks.
+        Rejected: with DicomUnreadable or DicomMismatch; each finding names the element and the section that it breaks.
     """
     meta = read_file_meta(file, size)
     walk = Walk(file, size, limits, meta.head)
@@ -147,7 +147,7 @@ def _identity(json: Mapping[str, Attribute], meta: FileMeta) -> list[Finding]:
     for tag, stated in ((Tag.SOP_CLASS_UID, meta.sop_class_uid), (Tag.SOP_INSTANCE_UID, meta.sop_instance_uid)):
         if stated and stated != (attributes.text(json, tag) or stated):
             text = "The File Meta Information names another object than the data set."
-            findings.append(Finding(ErrorCode.DicomUnreadable, f"({tag[:4]},{tag[4:]})", text, "PS3.10 7.1"))
+            findings.append(Finding(ErrorCode.DicomMismatch, f"({tag[:4]},{tag[4:]})", text, "PS3.10 7.1"))
     return findings
 
 

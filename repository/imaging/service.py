@@ -6,9 +6,12 @@ visibility in its SQL and is audited before it is answered; each write is audite
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, BinaryIO
+
+from pydicom.uid import ExplicitVRBigEndian
 
 from database.engine import Database
 from database.outbox import Outbox
@@ -16,36 +19,51 @@ from registry.access import Caller, OpenPolicy
 from registry.audit import EXECUTE, READ, AuditRecord, ReadAudit
 from registry.metadata.errors import ErrorCode, Rejected
 from registry.metadata.model import StudyDescription
+from repository.corrections import Corrections
+from repository.decisions import Decisions
+from repository.deletion import Deletion
+from repository.findings import Findings
 from repository.imaging import contents
-from repository.imaging.answers import answer
+from repository.imaging.answers import answer, asks_for_classes, together
 from repository.imaging.arrivals import Outcome
+from repository.imaging.bulk import Bulk, word_of
+from repository.imaging.commitment import Commitments
+from repository.imaging.decoder import Decoder
 from repository.imaging.encapsulated import Span
 from repository.imaging.frames import frames_of
 from repository.imaging.ingest import Ingest
 from repository.imaging.manifest_metadata import ManifestCodes
-from repository.imaging.packing import read, unpack
+from repository.imaging.packing import read
 from repository.imaging.publishing import Provider, Published, Publisher
-from repository.imaging.query import DicomQuery, Level, for_all_ids
+from repository.imaging.query import DicomQuery, Level
 from repository.imaging.scanner import PixelData, locate
 from repository.imaging.source import ImagingSource
+from repository.imaging.whose import settled
+from repository.imaging.wrapping import Context, Wrapped, wrap
 from repository.on_demand import OnDemand, OnDemandEntry
 from repository.registrar import Registrar
+from repository.rejection import words
+from repository.rejection_effects import Effects
+from repository.rejection_policy import Policies
 from repository.store import imaging as index
+from repository.store import rejections as tombstones
 from repository.store.blobs import BlobStore, is_whole
 from repository.store.imaging import HeldInstance
-from repository.store.imaging_search import find
+from repository.store.imaging_search import find, patients_of, sop_classes
 
 __all__ = ["Found", "Frame", "HeldInstance", "ImagingRepository", "OnDemandEntry", "Outcome", "Published"]
-
-CHUNK = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Matches as data sets of the DICOM JSON model, and whether there are more after them."""
+    """Matches as data sets of the DICOM JSON model, and whether there are more after them.
+
+    `note` is what the asker should know about how the question was read, for people; else empty.
+    """
 
     matches: list[dict[str, Any]]
     more: bool
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +75,12 @@ class Frame:
 
 
 class ImagingRepository:
-    """The objects of one source. `publisher` makes their manifests, `on_demand` those of on-demand entries."""
+    """The objects of one source. `publisher` makes their manifests, `on_demand` those of on-demand entries;
+    `commitments` are the promises to keep them.
+
+    `findings` are the contradictions that were met, `decisions` does what people decide on them, `corrections` are the
+    corrected demographics of studies.
+    """
 
     def __init__(
         self,
@@ -70,15 +93,24 @@ class ImagingRepository:
         *,
         source: ImagingSource,
         codes: ManifestCodes,
+        rejections: Policies | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
         self._blobs = blobs
+        self.decoder = Decoder()
         self._registrar = registrar
         self._audit = audit
         self._policy = policy
         self._source = source
-        self._ingest = Ingest(database, blobs, registrar, source, now)
+        self.commitments = Commitments(database, blobs, source.retrieve_location_uid, now)
+        self._ingest = Ingest(database, blobs, registrar, source, now, rejections or Policies())
+        self.findings = Findings(database, now)
+        self.corrections = Corrections(database, registrar, source, now)
+        self.decisions = Decisions(
+            database, blobs, registrar, source, self._ingest, self.findings, self.corrections, now
+        )
+        effects = Effects(registrar, source, rejections or Policies())
         self.publisher = Publisher(
             database,
             blobs,
@@ -89,21 +121,33 @@ class ImagingRepository:
             now=now,
             survivor_of=self._survivor_of,
             standing=lambda unique_id: registrar.approved_entry(unique_id),
+            withdraw=effects.withdraw,
         )
+        self.deletion = Deletion(database, blobs, registrar, source, effects, now)
         self.on_demand = OnDemand(database, blobs, registrar, repository, policy, source=source, codes=codes, now=now)
 
     def store(
-        self, objects: Iterable[Iterable[bytes]], caller: Caller, *, study_uid: str | None = None
+        self,
+        objects: Iterable[Iterable[bytes]],
+        caller: Caller,
+        *,
+        study_uid: str | None = None,
+        authority: str = "",
     ) -> list[Outcome]:
         """Keep and index the objects of one request, each a stream of a DICOM file's bytes; an outcome for each.
 
-        An object that is refused leaves the others alone. `study_uid` is the only study that the request may add to.
+        An object that is refused leaves the others alone. `study_uid` is the only study that the request may add to;
+        `authority` is the OID whose a Patient ID without issuer is, empty for the source's own default.
 
         Raises:
             Rejected: the store or the database cannot take more; what earlier batches of the request kept stays kept,
                 and the request may be sent again whole. Also what reading `objects` raises.
         """
-        return self._ingest.store(objects, caller, study_uid)
+        return self._ingest.store(objects, caller, study_uid, authority)
+
+    def find_patients(self, query: DicomQuery, caller: Caller) -> Found:
+        """Patients that match, by name and id (PS3.4 C.6.1.1.2)."""
+        return self._find(replace(query, level=Level.PATIENT), caller)
 
     def find_studies(self, query: DicomQuery, caller: Caller) -> Found:
         """Studies that match (PS3.18 10.6)."""
@@ -131,12 +175,31 @@ class ImagingRepository:
         patients = tuple(sorted({held.patient_id for held in found if held.patient_id}))
         self._audit.keep(AuditRecord(caller, READ, patients, asked, count=len(found)))
         if not found:
-            raise Rejected.because(ErrorCode.NotFound, asked[-1], "no such object is held here", "PS3.18 10.4")
+            told = self.rejected(caller, study_uid, asked[1:][-1:]).get(asked[-1], "no such object is held here")
+            raise Rejected.because(ErrorCode.NotFound, asked[-1], told, "PS3.18 10.4")
         return found
 
+    def rejected(self, caller: Caller, study_uid: str, uids: Iterable[str]) -> Mapping[str, str]:
+        """SOP Instance UID -> why it is not given, of those of a study's `uids` that were rejected and are hidden.
+
+        Whoever may not see all patients is told of objects alone that are here and that they might see.
+        """
+        admitted_study = self._policy.visibility(caller).admits_study(study_uid)
+        wanted, rows, source = list(uids), self._database.rows, self._source.retrieve_location_uid
+        found = tombstones.find(rows, source, study_uid, wanted) if wanted and admitted_study else {}
+        visibility = self._policy.visibility(caller)
+        if found and visibility.patients is not None:
+            seen = tombstones.held(rows, source, study_uid, wanted)
+            admitted = {one.uid for one in seen if visibility.admits(one.patient_id)}
+            found = {uid: one for uid, one in found.items() if uid in admitted}
+        return {uid: words(uid, one.code) for uid, one in found.items() if one.hidden}
+
     def metadata(self, held: HeldInstance) -> bytes:
-        """The object's data set as DICOM JSON text; the URLs of bulk values are relative to the instance's own."""
-        return unpack(held.attributes)
+        """The object's data set as DICOM JSON text; the URLs of bulk values are relative to the instance's own.
+
+        Corrected demographics are laid over it; the object itself is given as it was stored (`open`).
+        """
+        return self.corrections.metadata(held)
 
     def open(self, held: HeldInstance) -> BinaryIO:
         """The object's bytes as they were stored, seekable.
@@ -169,14 +232,19 @@ class ImagingRepository:
         return [Frame(frames.read(number), held.transfer_syntax_uid) for number in numbers]
 
     def bulk(self, held: HeldInstance, path: str) -> Iterator[bytes]:
-        """A bulk value by the path in its BulkDataURI, in pieces; of encapsulated pixels, the fragments.
+        """As `bulk_value`, all of it in pieces."""
+        return self.bulk_value(held, path).read()
+
+    def bulk_value(self, held: HeldInstance, path: str) -> Bulk:
+        """A bulk value by the path in its BulkDataURI; of encapsulated pixels, the fragments.
 
         Raises:
             Rejected: NotFound when the object has none there.
         """
         with self.open(held) as file:
             spans = locate(file, held.size, path)
-        return self._pieces(held, spans)
+        big_endian = held.transfer_syntax_uid == ExplicitVRBigEndian
+        return Bulk(spans, lambda: self.open(held), word_of(read(held.attributes), path) if big_endian else 1)
 
     def describe(self, study_uid: str, source: str) -> StudyDescription:
         """The present contents of a held study, for the registry, which asks on behalf of its own callers.
@@ -185,6 +253,10 @@ class ImagingRepository:
             Rejected: NotFound.
         """
         return contents.describe(self._database.rows, study_uid, self._source, source)
+
+    def wrap(self, chunks: Iterable[bytes], context: Context, caller: Caller) -> Wrapped:
+        """Make a DICOM object of a plain file, and store it. See `wrapping.wrap`."""
+        return wrap(self, self._source, chunks, context, caller)
 
     def publish(self, study_uid: str, caller: Caller) -> Published:
         """Publish the study's manifest at once. See `Publisher.publish`."""
@@ -205,22 +277,22 @@ class ImagingRepository:
         return self._registrar.survivors(self._database, (patient_id,)).get(patient_id, patient_id)
 
     def _find(self, query: DicomQuery, caller: Caller) -> Found:
-        query = for_all_ids(query, self._registrar.same_patient)
-        rows = find(self._database, query, self._policy.visibility(caller))
+        visibility, asked = self._policy.visibility(caller), ",".join(match.keyword for match in query.matches)
+        holders = partial(patients_of, self._database, visibility)
+        if visibility.studies is not None:
+            query = replace(query, viewed=tuple(sorted(visibility.studies)))
+        query, note = settled(query, self._source, holders, self._registrar.same_patient)
+        rows = find(self._database, query, visibility)
         shown = rows[: query.limit]
         patients = tuple(sorted({row.study.patient_id for row in shown if row.study.patient_id}))
-        asked = ",".join(match.keyword for match in query.matches)
         self._audit.keep(AuditRecord(caller, EXECUTE, patients, (query.level.value,), count=len(shown), detail=asked))
         survivors = self._registrar.survivors(self._database, patients) if patients else {}
+        classes = sop_classes(self._database, [row.study.uid for row in shown]) if asks_for_classes(query) else {}
         matches = [
-            answer(row, query, self._source.wado_url, survivors.get(row.study.patient_id or "")) for row in shown
+            answer(row, query, self._source.wado_url, survivors.get(row.study.patient_id or ""), classes)
+            for row in (
+                together(shown, survivors) if query.level is Level.PATIENT else map(self.corrections.row, shown)
+            )
         ]
-        return Found(matches, len(rows) > len(shown))
-
-    def _pieces(self, held: HeldInstance, spans: Iterable[Span]) -> Iterator[bytes]:
-        with self.open(held) as file:
-            for offset, left in spans:
-                file.seek(offset)
-                while left and (piece := file.read(min(CHUNK, left))):
-                    left -= len(piece)
-                    yield piece
+        # Who sees certain studies alone is not told that others have such a number.
+        return Found(matches, len(rows) > len(shown), note if visibility.studies is None else "")

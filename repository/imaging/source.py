@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from zoneinfo import ZoneInfo
 
+from repository.imaging.codes import ManifestStyle
+
 
 @dataclass(frozen=True, slots=True)
 class ImagingSource:
@@ -16,7 +18,8 @@ class ImagingSource:
     for the issuer of accession numbers, if not empty. `patient_issuers` maps an Issuer of Patient ID that is a name to
     an OID; a name that it does not have is nobody's. `time_zone` is the zone of dates and times that name no offset.
     A study is published when nothing came for `quiet_seconds`, unless `automatic` is off. What is assembled for an
-    on-demand entry is kept and registered, unless `persist_on_demand` is off.
+    on-demand entry is kept and registered, unless `persist_on_demand` is off. Manifests are written in `style`; those
+    with description name the viewer at `display_uri`, in which {study} is the Study Instance UID, if not empty.
     """
 
     retrieve_location_uid: str
@@ -29,6 +32,8 @@ class ImagingSource:
     quiet_seconds: float = 60.0
     automatic: bool = True
     persist_on_demand: bool = True
+    style: ManifestStyle = ManifestStyle.KOS
+    display_uri: str = ""
 
     @property
     def default_authority(self) -> str:

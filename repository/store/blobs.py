@@ -50,7 +50,10 @@ class Temporary(NamedTuple):
 
 
 class BlobStore(Protocol):
-    """Bytes under their SHA-256. A name that is not 64 lower-case hexadecimal digits is the name of no blob."""
+    """Bytes under their SHA-256. A name that is not 64 lower-case hexadecimal digits is the name of no blob.
+
+    A store across a network may raise Rejected at every method: XDSRepositoryBusy when it cannot be reached.
+    """
 
     def receive(self, chunks: Iterable[bytes], sha1: bool = True) -> Incoming:
         """Write and hash a stream; memory does not grow with it. What `chunks` raises passes through, nothing stays.

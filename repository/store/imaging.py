@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, bindparam, func, select, update
+from sqlalchemy import and_, bindparam, func, null, select, union_all, update
 
 from database.connections import Row
 from database.engine import Unit
 from database.sql import any_of
 from database.statement import Statement
 from registry.access import Visibility
-from repository.store.tables import INSTANCE, SERIES, STUDY
+from repository.store.tables import INSTANCE, REJECTION, SERIES, SERIES_REQUEST, STUDY
 
-study, series, instance = STUDY.c, SERIES.c, INSTANCE.c
+study, series, instance, rejection = STUDY.c, SERIES.c, INSTANCE.c, REJECTION.c
 Rows = Callable[..., list[Row]]
 UNNUMBERED = 1 << 40  # sorts what has no number behind what has
 
@@ -27,18 +27,30 @@ _THIS_SERIES = and_(
 )
 
 KNOWN_STUDIES = Statement(
-    select(study.uid, study.patient_id, study.modalities, study.requests, study.attributes).where(
-        any_of(study.uid, "uids"), study.source == bindparam("source")
-    )
+    select(
+        study.uid,
+        study.patient_id,
+        study.modalities,
+        study.requests,
+        study.attributes,
+        study.correction,
+        study.stated_patient_id,
+    ).where(any_of(study.uid, "uids"), study.source == bindparam("source"))
 )
 KNOWN_SERIES = Statement(
-    select(series.study_uid, series.uid).where(
+    select(series.study_uid, series.uid, series.instance_count).where(
         any_of(series.uid, "uids"), any_of(series.study_uid, "studies"), series.source == bindparam("source")
     )
 )
+# What is rejected is known whether it is held or not: one question for both.
 KNOWN_INSTANCES = Statement(
-    select(instance.uid, instance.study_uid, instance.sha256).where(
-        any_of(instance.uid, "uids"), instance.source == bindparam("source")
+    union_all(
+        select(instance.uid, instance.study_uid, instance.sha256, null().label("code"), null(), null()).where(
+            any_of(instance.uid, "uids"), instance.source == bindparam("source")
+        ),
+        select(rejection.uid, rejection.study_uid, null(), rejection.code, rejection.hidden, rejection.seen).where(
+            any_of(rejection.uid, "uids"), rejection.source == bindparam("source")
+        ),
     )
 )
 GROW_STUDY = Statement(
@@ -75,13 +87,32 @@ SERIES_ROWS = Statement(
 )
 SHARED_INSTANCES = Statement(
     select(instance.series_uid, instance.sop_class_uid, instance.uid, instance.number, instance.frames)
-    .where(instance.study_uid == bindparam("b_uid"), instance.source == bindparam("b_source"), instance.withheld == 0)
+    .where(
+        instance.study_uid == bindparam("b_uid"),
+        instance.source == bindparam("b_source"),
+        instance.withheld == 0,
+        instance.hidden == 0,
+    )
     .order_by(func.coalesce(instance.number, UNNUMBERED), instance.uid)
 )
-# Only when no one has published since: two workers may build the same manifest.
+ATTRIBUTES_OF = Statement(
+    select(instance.uid, instance.attributes)
+    .where(
+        any_of(instance.uid, "uids"),
+        instance.study_uid == bindparam("b_uid"),
+        instance.source == bindparam("b_source"),
+        instance.hidden == 0,
+    )
+    .order_by(instance.uid)
+)
+# Only when no one has published since: two workers may build the same manifest. Nor when something was rejected since.
 PUBLISHED = Statement(
     update(STUDY)
-    .where(_THIS_STUDY, func.coalesce(study.manifest_entry_id, "") == bindparam("before"))
+    .where(
+        _THIS_STUDY,
+        func.coalesce(study.manifest_entry_id, "") == bindparam("before"),
+        study.shrunk <= bindparam("version"),
+    )
     .values(
         manifest_uid=bindparam("manifest_uid"),
         manifest_entry_id=bindparam("entry_id"),
@@ -91,12 +122,17 @@ PUBLISHED = Statement(
 
 
 class KnownStudy(NamedTuple):
-    """A study that is in the index, as far as an arriving object asks."""
+    """A study that is in the index, as far as an arriving object asks.
+
+    `correction` is the version of its corrected demographics, and `stated_patient_id` whom its objects name, if any.
+    """
 
     patient_id: str | None
     modalities: str
     requests: str
     attributes: bytes
+    correction: int | None = None
+    stated_patient_id: str | None = None
 
 
 class KnownInstance(NamedTuple):
@@ -106,13 +142,25 @@ class KnownInstance(NamedTuple):
     sha256: str
 
 
+class KnownRejection(NamedTuple):
+    """What is known of a rejected instance: the note's code, whether it is hidden, and whether it ever was here."""
+
+    code: str
+    hidden: bool
+    seen: bool
+
+
 @dataclass(slots=True)
 class Known:
-    """What the index holds of the studies, series and instances that arriving objects name."""
+    """What the index holds of the studies, series and instances that arriving objects name.
+
+    `series` counts the visible instances of each (study, series); `rejections` are by (study, instance).
+    """
 
     studies: dict[str, KnownStudy] = field(default_factory=dict)
-    series: set[tuple[str, str]] = field(default_factory=set)
+    series: dict[tuple[str, str], int] = field(default_factory=dict)
     instances: dict[str, KnownInstance] = field(default_factory=dict)
+    rejections: dict[tuple[str, str], KnownRejection] = field(default_factory=dict)
 
 
 class HeldStudy(NamedTuple):
@@ -132,7 +180,8 @@ class HeldInstance(NamedTuple):
     """An object that is held.
 
     `patient_id` is canonical CX text. `sha256` names its blob, `size` is in bytes. `pixels` is JSON and `attributes`
-    packed DICOM JSON, both as the index made them.
+    packed DICOM JSON, both as the index made them; `correction` is the version of the study's corrected demographics
+    that is laid over them, None for none.
     """
 
     study_uid: str
@@ -146,10 +195,14 @@ class HeldInstance(NamedTuple):
     patient_id: str | None
     pixels: str | None
     attributes: bytes
+    correction: int | None = None
 
 
 class Growth(NamedTuple):
-    """What one unit adds to a study: new rows, and the study's columns as they become."""
+    """What one unit adds to a study: new rows, and the study's columns as they become.
+
+    `bare_series` are the known ones that show no instance yet, `asked` what the new ones were made for.
+    """
 
     study_uid: str
     modalities: str
@@ -157,16 +210,23 @@ class Growth(NamedTuple):
     new_study: dict[str, Any] | None
     new_series: Sequence[dict[str, Any]]
     instances: Sequence[dict[str, Any]]
+    bare_series: frozenset[str] = frozenset()
+    asked: Sequence[dict[str, Any]] = ()
 
 
 def known(rows: Rows, source: str, uids: Iterable[tuple[str, str, str]]) -> Known:
     """What is held at `source` of these (study, series, instance) UIDs; `rows` is a database's or a unit's."""
     studies, all_series, instances = (sorted(set(column)) for column in zip(*uids, strict=True))
-    return Known(
+    found = Known(
         {uid: KnownStudy(*rest) for uid, *rest in rows(KNOWN_STUDIES, uids=studies, source=source)},
-        {(study, uid) for study, uid in rows(KNOWN_SERIES, uids=all_series, studies=studies, source=source)},
-        {uid: KnownInstance(*rest) for uid, *rest in rows(KNOWN_INSTANCES, uids=instances, source=source)},
+        {(study, uid): n for study, uid, n in rows(KNOWN_SERIES, uids=all_series, studies=studies, source=source)},
     )
+    for uid, study_uid, sha256, code, hidden, seen in rows(KNOWN_INSTANCES, uids=instances, source=source):
+        if code is None:
+            found.instances[uid] = KnownInstance(study_uid, sha256)
+        else:
+            found.rejections[study_uid, uid] = KnownRejection(code, bool(hidden), bool(seen))
+    return found
 
 
 def lock(unit: Unit, source: str, study_uids: Iterable[str]) -> None:
@@ -183,10 +243,13 @@ def grow(unit: Unit, source: str, growth: Growth, now: float) -> None:
     """
     unit.insert(STUDY, [growth.new_study] if growth.new_study else [])
     unit.insert(SERIES, growth.new_series)
+    unit.insert(SERIES_REQUEST, growth.asked)
     unit.insert(INSTANCE, growth.instances)
     counts: dict[str, int] = {}
     for row in growth.instances:
-        counts[row["series_uid"]] = counts.get(row["series_uid"], 0) + 1
+        if not row["hidden"]:
+            counts[row["series_uid"]] = counts.get(row["series_uid"], 0) + 1
+    bare = growth.bare_series | {row["uid"] for row in growth.new_series}
     for uid, more in counts.items():
         unit.execute(GROW_SERIES, b_study=growth.study_uid, b_source=source, b_uid=uid, more_instances=more)
     unit.execute(
@@ -195,8 +258,8 @@ def grow(unit: Unit, source: str, growth: Growth, now: float) -> None:
         b_source=source,
         modalities=growth.modalities,
         requests=growth.requests,
-        more_series=len(growth.new_series),
-        more_instances=len(growth.instances),
+        more_series=len(bare & counts.keys()),
+        more_instances=sum(counts.values()),
         now=now,
     )
 
@@ -212,10 +275,17 @@ def contents(rows: Rows, uid: str, source: str) -> tuple[list[Row], list[Row]]:
     return rows(SERIES_ROWS, b_uid=uid, b_source=source), rows(SHARED_INSTANCES, b_uid=uid, b_source=source)
 
 
+def attributes_of(rows: Rows, study_uid: str, source: str, uids: list[str]) -> list[Row]:
+    """(UID, packed attributes) of those instances of a study that are to be seen."""
+    return rows(ATTRIBUTES_OF, b_uid=study_uid, b_source=source, uids=uids)
+
+
 def held_instances(
     rows: Rows, visibility: Visibility, study_uid: str, series_uid: str | None, uid: str | None
 ) -> list[HeldInstance]:
     """The visible instances of a study, a series or one, by series and number."""
+    if not visibility.admits_study(study_uid):
+        return []
     narrow = {"series": series_uid, "uid": uid}
     given = {name: value for name, value in narrow.items() if value is not None}
     if visibility.patients is not None:
@@ -243,7 +313,7 @@ def published(
 
 def _held(by_series: bool, by_uid: bool, restricted: bool) -> Statement:
     columns = (instance[name] for name in HeldInstance._fields if name in instance)
-    question = select(*columns).where(instance.study_uid == bindparam("study"))
+    question = select(*columns).where(instance.study_uid == bindparam("study"), instance.hidden == 0)
     if by_series:
         question = question.where(instance.series_uid == bindparam("series"))
     if by_uid:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, exists, func, select, update
 
 from database.engine import Unit
 from database.sql import any_of
 from database.statement import Statement
 from repository.store.imaging import Rows
-from repository.store.tables import ON_DEMAND
+from repository.store.tables import ON_DEMAND, STUDY
 
 o = ON_DEMAND.c
 
@@ -40,7 +40,12 @@ BY_STUDY = Statement(
 # Only when no one has kept another since: two consumers may ask at once.
 KEPT = Statement(
     update(ON_DEMAND)
-    .where(o.unique_id == bindparam("b_id"), func.coalesce(o.snapshot_entry_id, "") == bindparam("before"))
+    .where(
+        o.unique_id == bindparam("b_id"),
+        func.coalesce(o.snapshot_entry_id, "") == bindparam("before"),
+        # What it shows may have been rejected since it was read.
+        ~exists().where(STUDY.c.uid == o.study_uid, STUDY.c.source == o.source, STUDY.c.shrunk > bindparam("version")),
+    )
     .values(
         snapshot_unique_id=bindparam("snapshot"),
         snapshot_entry_id=bindparam("entry_id"),

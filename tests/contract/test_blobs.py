@@ -6,7 +6,11 @@ import io
 import os
 import resource
 import tracemalloc
+import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +18,6 @@ from registry.metadata.errors import ErrorCode, Rejected
 from repository.store.blobs import BEHIND, PIECE, Digests
 from repository.store.files import FLUSH_EVERY, FileBlobs
 
-STORES = {"files": FileBlobs}
 REPORT = b"%PDF-1.7 a report"
 NOBODY = "0" * 64
 NOT_A_HASH = [
@@ -32,9 +35,49 @@ NOT_A_HASH = [
 ]
 
 
+@dataclass
+class Place:
+    """Where a store keeps its bytes: `folders` are what is behind it."""
+
+    make: Callable
+    folders: list[Path]
+
+    def rglob(self, pattern):
+        return [path for folder in self.folders for path in folder.rglob(pattern)]
+
+
+def in_files(request, tmp_path):
+    return Place(lambda: FileBlobs(tmp_path / "store"), [tmp_path])
+
+
+def in_s3(request, tmp_path):
+    server, prefix = request.getfixturevalue("s3_server"), uuid.uuid4().hex
+    from repository.store import s3
+    from repository.store.s3 import S3Blobs
+    from repository.store.s3_place import S3Place
+
+    # Making a client takes longer than most tests.
+    request.getfixturevalue("monkeypatch").setattr(s3._Process, "client", request.getfixturevalue("s3_client"))
+    url = server.url(prefix)
+    return Place(lambda: S3Blobs(S3Place.parse(url), tmp_path / "spool"), [tmp_path, server.behind(prefix)])
+
+
+STORES = {"files": in_files, "s3": in_s3}
+
+
 @pytest.fixture(params=STORES)
-def store(request, tmp_path):
-    return STORES[request.param](tmp_path / "store")
+def place(request, tmp_path):
+    return STORES[request.param](request, tmp_path)
+
+
+@pytest.fixture
+def store(place):
+    return place.make()
+
+
+@pytest.fixture
+def files(tmp_path):
+    return FileBlobs(tmp_path / "store")
 
 
 def sha256(data):
@@ -166,13 +209,13 @@ class TestKeeping:
         assert [content(store, sha256(document)) for document in documents] == documents
         assert nothing_temporary(store)
 
-    def test_the_same_bytes_again_are_one_blob_not_written_again(self, store):
+    def test_the_same_bytes_again_are_one_blob_not_written_again(self, store, place):
         kept(store)
-        with store.open(sha256(REPORT)) as before:
-            kept(store)
-            store.keep(*[store.receive([REPORT]) for _ in range(3)])
-            with store.open(sha256(REPORT)) as after:
-                assert os.fstat(after.fileno()).st_ino == os.fstat(before.fileno()).st_ino
+        (path,) = place.rglob(sha256(REPORT))
+        before = path.stat()
+        kept(store)
+        store.keep(*[store.receive([REPORT]) for _ in range(3)])
+        assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
         assert list(store.walk()) == [sha256(REPORT)]
         assert nothing_temporary(store)
 
@@ -189,12 +232,12 @@ class TestKeeping:
         assert list(store.walk()) == list(names) == [sha256(REPORT)]
         assert nothing_temporary(store)
 
-    def test_good_bytes_take_the_place_of_a_blob_cut_short(self, store, tmp_path):
+    def test_good_bytes_take_the_place_of_a_blob_cut_short(self, store, place):
         name = kept(store)
-        (path,) = tmp_path.rglob(name)
+        (path,) = place.rglob(name)
         path.write_bytes(REPORT[:5])
         assert content(store, kept(store)) == REPORT
-        assert REPORT[:5] in [path.read_bytes() for path in tmp_path.rglob(f"{name}*")]
+        assert REPORT[:5] in [path.read_bytes() for path in place.rglob(f"{name}*")]
 
     def test_nothing_to_keep_is_nothing_done(self, store):
         store.keep()
@@ -210,9 +253,9 @@ class TestKeeping:
             store.keep(incoming)
         assert list(store.walk()) == []
 
-    def test_a_store_opened_again_has_what_was_kept(self, store, tmp_path):
+    def test_a_store_opened_again_has_what_was_kept(self, store, place):
         name = kept(store)
-        assert content(type(store)(tmp_path / "store"), name) == REPORT
+        assert content(place.make(), name) == REPORT
 
 
 class TestNames:
@@ -239,16 +282,16 @@ class TestNames:
 
 
 class TestCare:
-    def test_one_flipped_bit_and_a_cut_are_found(self, store, tmp_path):
+    def test_one_flipped_bit_and_a_cut_are_found(self, store, place):
         name = kept(store)
-        (path,) = tmp_path.rglob(name)
+        (path,) = place.rglob(name)
         assert store.verify(name)
         path.write_bytes(bytes([REPORT[0] ^ 1]) + REPORT[1:])
         assert not store.verify(name)
         path.write_bytes(REPORT[:-1])
         assert not store.verify(name)
 
-    def test_what_is_set_aside_is_out_of_sight_and_not_deleted(self, store, tmp_path):
+    def test_what_is_set_aside_is_out_of_sight_and_not_deleted(self, store, place):
         other = kept(store, b"another")
         for _ in range(2):
             name = kept(store)
@@ -256,32 +299,32 @@ class TestCare:
         with pytest.raises(KeyError):
             store.open(name)
         assert list(store.walk()) == [other]
-        assert [path.read_bytes() for path in tmp_path.rglob(f"{name}*")] == [REPORT, REPORT]
+        assert [path.read_bytes() for path in place.rglob(f"{name}*")] == [REPORT, REPORT]
 
-    def test_what_is_removed_is_gone_and_may_come_again(self, store, tmp_path):
+    def test_what_is_removed_is_gone_and_may_come_again(self, store, place):
         other, name = kept(store, b"another"), kept(store)
         store.remove(name)
         with pytest.raises(KeyError):
             store.remove(name)
         assert list(store.walk()) == [other]
-        assert list(tmp_path.rglob(f"{name}*")) == []
+        assert list(place.rglob(f"{name}*")) == []
         assert content(store, kept(store)) == REPORT
 
-    def test_temporaries_are_listed_with_age_and_size_and_can_be_set_aside(self, store, tmp_path):
+    def test_temporaries_are_listed_with_age_and_size_and_can_be_set_aside(self, store, place):
         store.receive([REPORT])
         (one,) = store.temporaries()
         assert one.size == len(REPORT)
         assert 0 <= one.age < 60
-        (path,) = tmp_path.rglob(one.name)
+        (path,) = place.rglob(one.name)
         os.utime(path, (0, 0))
         assert next(store.temporaries()).age > 24 * 3600
         store.set_aside_temporary(one.name)
         assert nothing_temporary(store)
-        assert [path.read_bytes() for path in tmp_path.rglob(f"{one.name}*")] == [REPORT]
+        assert [path.read_bytes() for path in place.rglob(f"{one.name}*")] == [REPORT]
 
-    def test_strange_files_are_not_taken_for_blobs(self, store, tmp_path):
+    def test_strange_files_are_not_taken_for_blobs(self, store, place):
         name = kept(store)
-        (path,) = tmp_path.rglob(name)
+        (path,) = place.rglob(name)
         path.with_name("readme").touch()
         path.with_name(NOBODY if not name.startswith("0000") else "f" * 64).touch()
         (path.parents[2] / "lost+found").mkdir()
@@ -320,45 +363,47 @@ class TestBrokenDisk:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         assert nothing_temporary(store)
 
+
+class TestBrokenDiskOfFiles:
     @pytest.mark.parametrize("call", ["mkdir", "rename"])
-    def test_no_room_for_the_name_is_refused_and_nothing_temporary_stays(self, store, call, monkeypatch):
-        batch = [store.receive([bytes([number])]) for number in range(5)]
+    def test_no_room_for_the_name_is_refused_and_nothing_temporary_stays(self, files, call, monkeypatch):
+        batch = [files.receive([bytes([number])]) for number in range(5)]
         with monkeypatch.context() as broken:
             broken.setattr(os, call, failing(errno.ENOSPC))
-            assert out_of_resources(store.keep, *batch)
-        assert nothing_temporary(store)
-        assert kept(store) in store.walk()
+            assert out_of_resources(files.keep, *batch)
+        assert nothing_temporary(files)
+        assert kept(files) in files.walk()
 
     @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EINVAL])
-    def test_after_a_failed_sync_nothing_is_kept_any_more_and_reading_goes_on(self, store, number, monkeypatch):
-        name = kept(store)
-        waiting = store.receive([b"received before"])
+    def test_after_a_failed_sync_nothing_is_kept_any_more_and_reading_goes_on(self, files, number, monkeypatch):
+        name = kept(files)
+        waiting = files.receive([b"received before"])
         with monkeypatch.context() as broken:
             broken.setattr(os, "fsync", failing(number))
-            lost = store.receive([b"lost"])
-            assert out_of_resources(store.keep, lost)
-        assert out_of_resources(store.receive, [b"later"])
-        assert out_of_resources(store.keep, waiting)
-        assert list(store.walk()) == [name]
-        assert content(store, name) == REPORT
-        assert nothing_temporary(store)
+            lost = files.receive([b"lost"])
+            assert out_of_resources(files.keep, lost)
+        assert out_of_resources(files.receive, [b"later"])
+        assert out_of_resources(files.keep, waiting)
+        assert list(files.walk()) == [name]
+        assert content(files, name) == REPORT
+        assert nothing_temporary(files)
 
-    def test_a_failed_sync_of_a_folder_is_no_success(self, store, monkeypatch):
-        incoming = store.receive([REPORT])
+    def test_a_failed_sync_of_a_folder_is_no_success(self, files, monkeypatch):
+        incoming = files.receive([REPORT])
         incoming.synced.result()
         with monkeypatch.context() as broken:
             broken.setattr(os, "fsync", failing(errno.EIO))
-            assert out_of_resources(store.keep, incoming)
-        assert out_of_resources(store.receive, [REPORT])
+            assert out_of_resources(files.keep, incoming)
+        assert out_of_resources(files.receive, [REPORT])
 
-    def test_a_failed_sync_while_a_long_document_comes_in_ends_it(self, store, monkeypatch):
+    def test_a_failed_sync_while_a_long_document_comes_in_ends_it(self, files, monkeypatch):
         with monkeypatch.context() as broken:
             broken.setattr(os, "fdatasync", failing(errno.EIO))
-            assert out_of_resources(store.receive, (bytes(PIECE) for _ in range(3 * FLUSH_EVERY // PIECE)))
-        assert nothing_temporary(store)
-        assert out_of_resources(store.receive, [REPORT])
+            assert out_of_resources(files.receive, (bytes(PIECE) for _ in range(3 * FLUSH_EVERY // PIECE)))
+        assert nothing_temporary(files)
+        assert out_of_resources(files.receive, [REPORT])
 
-    def test_a_sector_that_cannot_be_read_is_a_damaged_blob(self, store, monkeypatch):
-        name = kept(store)
+    def test_a_sector_that_cannot_be_read_is_a_damaged_blob(self, files, monkeypatch):
+        name = kept(files)
         monkeypatch.setattr(hashlib, "file_digest", failing(errno.EIO))
-        assert not store.verify(name)
+        assert not files.verify(name)

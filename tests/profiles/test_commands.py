@@ -6,7 +6,9 @@ from click.testing import CliRunner, Result
 
 from profiles import commands
 
-cli = commands.command_line(lambda: (), bench="no_such_package_of_benchmarks", curve="no_such_curve")
+cli = commands.command_line(
+    lambda: (), {"bench": ("no_such_package_of_benchmarks", "Measure."), "curve": ("no_such_curve", "Measure.")}
+)
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +40,8 @@ def wrong(folder: Path, toml: str) -> Path:
         ("[web]\nworkers = 0", "web.workers"),
         ("[web]\nwrokers = 1", "web.wrokers"),
         ("not toml", "not TOML"),
-        ("blobs_url = 's3://bucket'", "s3://bucket"),
+        ("blobs_url = 'gs://bucket'", "gs://bucket"),
+        ("blobs_url = 's3://key:secret@bucket'", "credentials do not belong into the URL"),
     ],
 )
 def test_wrong_settings_are_named_in_words(tmp_path: Path, toml: str, said: str) -> None:

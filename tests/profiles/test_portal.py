@@ -1,12 +1,14 @@
 """The home page, health, metrics and the system description of a real server."""
 
 import re
+import socket
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
 import requests
+from s3_server import CREDENTIALS
 
 from profiles import health
 from profiles.settings import Settings
@@ -84,6 +86,16 @@ def test_what_keeps_it_from_working_is_named(settings: Settings, tmp_path: Path)
     found = {name: check() for name, check in health.readiness(settings.model_copy(update=changes)).items()}
     assert "cannot be reached" in found["database"]
     assert "cannot be written" in found["blobs"]
+
+
+def test_an_object_store_that_is_away_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("boto3", reason="no boto3: install openxdsi[s3]")
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"s3://bucket?endpoint=http://127.0.0.1:{closed.getsockname()[1]}"
+    found = health.readiness(settings.model_copy(update={"blobs_url": url}))["blobs"]()
+    assert "cannot be reached" in found
 
 
 def test_an_empty_database_is_not_ready(settings: Settings, tmp_path: Path) -> None:

@@ -56,5 +56,5 @@ def test_the_database_is_sqlite_in_the_data_folder_unless_named(tmp_path: Path) 
 
 def test_a_blob_store_of_another_kind_is_refused_in_words(tmp_path: Path) -> None:
     assert Settings.load(blobs_url=f"file://{tmp_path}").blobs == tmp_path
-    with pytest.raises(ValueError, match="s3://bucket"):
-        _ = Settings.load(blobs_url="s3://bucket").blobs
+    with pytest.raises(ValueError, match="gs://bucket"):
+        _ = Settings.load(blobs_url="gs://bucket").blobs

@@ -136,11 +136,17 @@ def test_objects_that_a_manifest_names_come_back_identical(world: Region) -> Non
     assert {d.DocumentUniqueId: d.Document for d in answer.DocumentResponse} == {sop_uid(ct): ct, sop_uid(jpeg): jpeg}
     assert {d.mimeType for d in answer.DocumentResponse} == {"application/dicom"}
 
-    only_ct = retrieve_imaging(world, study, wanted, syntaxes[0])
-    assert [d.DocumentUniqueId for d in only_ct.DocumentResponse] == [sop_uid(ct)]
-    assert only_ct.RegistryResponse.status == ResponseStatus.PARTIAL_SUCCESS
-    (error,) = only_ct.RegistryResponse.RegistryErrorList.RegistryError
-    assert (error.errorCode, error.location) == ("urn:dicom:wado:0007", sop_uid(jpeg))
+    # What is compressed can be given plain, what is plain is not compressed.
+    plain = retrieve_imaging(world, study, wanted, syntaxes[0])
+    assert plain.RegistryResponse.status == ResponseStatus.SUCCESS
+    assert {str(pydicom.dcmread(BytesIO(d.Document)).file_meta.TransferSyntaxUID) for d in plain.DocumentResponse} == {
+        syntaxes[0]
+    }
+    only_jpeg = retrieve_imaging(world, study, wanted, syntaxes[1])
+    assert [d.DocumentUniqueId for d in only_jpeg.DocumentResponse] == [sop_uid(jpeg)]
+    assert only_jpeg.RegistryResponse.status == ResponseStatus.PARTIAL_SUCCESS
+    (error,) = only_jpeg.RegistryResponse.RegistryErrorList.RegistryError
+    assert (error.errorCode, error.location) == ("urn:dicom:wado:0007", sop_uid(ct))
 
 
 @pytest.mark.parametrize("wrong", ["study", "series", "instance"])

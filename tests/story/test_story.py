@@ -45,7 +45,7 @@ def stored(answer: dict[str, Any]) -> list[str]:
 
 
 def refused(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    return list(answer.get("00081198", {}).get("Value", []))
+    return [item for tag in ("00081198", "0008119A") for item in answer.get(tag, {}).get("Value", [])]
 
 
 # 1. Images in

@@ -115,9 +115,9 @@ def retrieve(there: Known, action: Action = Action.RETRIEVE_DOCUMENT_SET, home: 
     return packaged(whole, ("a", b"stray"))
 
 
-def imaging(there: Known) -> Message:
+def imaging(there: Known, action: Action = Action.RETRIEVE_IMAGING_DOCUMENT_SET, home: str = "") -> Message:
     wanted = {there.study.uid: {there.study.series: [(IMAGING_SOURCE, sop_uid(there.instance)), ("1.2", "1.3")]}}
-    return packaged(messages.envelope(Action.RETRIEVE_IMAGING_DOCUMENT_SET, retrieval(wanted, EXPLICIT, J2K)))
+    return packaged(messages.envelope(action, retrieval(wanted, EXPLICIT, J2K, home=home)))
 
 
 def provide() -> Message:
@@ -199,6 +199,10 @@ def makers(world: World, there: Known) -> dict[tuple[str, str], Maker]:
         ("repository", a.REMOVE_DOCUMENTS): lambda: removal_of_documents(world),
         ("gateway", a.CROSS_GATEWAY_QUERY): lambda: at_home(query(), a.CROSS_GATEWAY_QUERY),
         ("gateway", a.CROSS_GATEWAY_RETRIEVE): lambda: retrieve(there, a.CROSS_GATEWAY_RETRIEVE, HOME),
+        ("gateway", a.CROSS_GATEWAY_RETRIEVE_IMAGING_DOCUMENT_SET): lambda: imaging(
+            there, a.CROSS_GATEWAY_RETRIEVE_IMAGING_DOCUMENT_SET, HOME
+        ),
+        ("initiating-gateway", a.RETRIEVE_IMAGING_DOCUMENT_SET): lambda: imaging(there, home=HOME),
         ("initiating-gateway", a.REGISTRY_STORED_QUERY): lambda: at_home(query(), a.REGISTRY_STORED_QUERY),
         ("initiating-gateway", a.RETRIEVE_DOCUMENT_SET): lambda: retrieve(there, home=HOME),
         **{

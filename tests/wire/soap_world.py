@@ -67,6 +67,7 @@ INTERNAL = "an internal error"
 PARTLY = {
     Action.REGISTRY_STORED_QUERY, Action.MULTI_PATIENT_STORED_QUERY, Action.RETRIEVE_DOCUMENT_SET,
     Action.RETRIEVE_IMAGING_DOCUMENT_SET, Action.CROSS_GATEWAY_QUERY, Action.CROSS_GATEWAY_RETRIEVE,
+    Action.CROSS_GATEWAY_RETRIEVE_IMAGING_DOCUMENT_SET,
 }  # fmt: skip
 # WS-Addressing 1.0 SOAP Binding, 6.4.1.
 WITHIN_INVALID = {"ActionMismatch", "InvalidCardinality", "OnlyAnonymousAddressSupported"}

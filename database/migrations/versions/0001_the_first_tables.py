@@ -44,6 +44,18 @@ def upgrade() -> None:
     op.create_index("audit_patient", "audit", ["patient_id", "recorded"], unique=False)
     op.create_index("audit_recorded", "audit", ["recorded"], unique=False)
     op.create_table(
+        "demographics",
+        sa.Column("study_uid", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("patient_id", sa.Text(), nullable=True),
+        sa.Column("attributes", sa.LargeBinary(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("made_by", sa.Text(), nullable=False),
+        sa.Column("made", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("study_uid", "source", "version"),
+    )
+    op.create_table(
         "diagnostic_report",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("patient_id", sa.Text(), nullable=True),
@@ -145,6 +157,30 @@ def upgrade() -> None:
     op.create_index("entry_code_code", "entry_code", ["code", "kind"], unique=False)
     op.create_index("entry_code_entry", "entry_code", ["entry_id", "kind", "code"], unique=False)
     op.create_table(
+        "finding",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("patients", sa.Text(), nullable=False),
+        sa.Column("study_uid", sa.Text(), nullable=False),
+        sa.Column("object_uid", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=True),
+        sa.Column("size", sa.BigInteger(), nullable=True),
+        sa.Column("kept", sa.Integer(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("first_seen", sa.Float(), nullable=False),
+        sa.Column("last_seen", sa.Float(), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("resolution", sa.Text(), nullable=True),
+        sa.Column("resolved", sa.Float(), nullable=True),
+        sa.Column("resolved_by", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("finding_sha256", "finding", ["sha256"], unique=False)
+    op.create_index("finding_state", "finding", ["state", "last_seen"], unique=False)
+    op.create_index("finding_study", "finding", ["study_uid"], unique=False)
+    op.create_table(
         "folder",
         sa.Column("patient_id", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
@@ -163,6 +199,18 @@ def upgrade() -> None:
     )
     op.create_index("folder_logical_id", "folder", ["logical_id"], unique=False)
     op.create_index("folder_patient", "folder", ["patient_id", "status", "last_update_time"], unique=False)
+    op.create_table(
+        "hold",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("study_uid", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("placed_by", sa.Text(), nullable=False),
+        sa.Column("placed", sa.Float(), nullable=False),
+        sa.Column("released", sa.Float(), nullable=True),
+        sa.Column("released_by", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("hold_study", "hold", ["study_uid"], unique=False)
     op.create_table(
         "imaging_study",
         sa.Column("id", sa.Text(), nullable=False),
@@ -198,11 +246,26 @@ def upgrade() -> None:
         sa.Column("stored", sa.Float(), nullable=False),
         sa.Column("pixels", sa.Text(), nullable=True),
         sa.Column("withheld", sa.Integer(), nullable=False),
+        sa.Column("rejected", sa.Text(), nullable=True),
+        sa.Column("hidden", sa.Integer(), nullable=False),
+        sa.Column("correction", sa.Integer(), nullable=True),
         sa.Column("attributes", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("uid", "source"),
     )
     op.create_index("instance_series", "instance", ["study_uid", "series_uid", "source"], unique=False)
     op.create_index("instance_sha256", "instance", ["sha256"], unique=False)
+    op.create_table(
+        "manifest",
+        sa.Column("unique_id", sa.Text(), nullable=False),
+        sa.Column("study_uid", sa.Text(), nullable=False),
+        sa.Column("source_id", sa.Text(), nullable=False),
+        sa.Column("location", sa.Text(), nullable=False),
+        sa.Column("made", sa.Text(), nullable=False),
+        sa.Column("is_read", sa.Boolean(), nullable=False),
+        sa.Column("withdraws", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("unique_id"),
+    )
+    op.create_index("manifest_study", "manifest", ["study_uid", "source_id"], unique=False)
     op.create_table(
         "on_demand",
         sa.Column("unique_id", sa.Text(), nullable=False),
@@ -282,6 +345,22 @@ def upgrade() -> None:
     op.create_index("reference_id_record", "reference_id", ["record_id"], unique=False)
     op.create_index("reference_id_value", "reference_id", ["value", "kind", "record"], unique=False)
     op.create_table(
+        "rejection",
+        sa.Column("uid", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("series_uid", sa.Text(), nullable=False),
+        sa.Column("study_uid", sa.Text(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("note_uid", sa.Text(), nullable=False),
+        sa.Column("hidden", sa.Integer(), nullable=False),
+        sa.Column("seen", sa.Integer(), nullable=False),
+        sa.Column("noted", sa.Float(), nullable=False),
+        sa.Column("due", sa.Float(), nullable=True),
+        sa.PrimaryKeyConstraint("uid", "study_uid", "source"),
+    )
+    op.create_index("rejection_due", "rejection", ["due"], unique=False)
+    op.create_index("rejection_study", "rejection", ["study_uid", "source"], unique=False)
+    op.create_table(
         "series",
         sa.Column("study_uid", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
@@ -291,11 +370,27 @@ def upgrade() -> None:
         sa.Column("number", sa.BigInteger(), nullable=True),
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column("body_part", sa.Text(), nullable=False),
+        sa.Column("performed_date", sa.Text(), nullable=False),
+        sa.Column("performed_time", sa.Text(), nullable=False),
         sa.Column("instance_count", sa.Integer(), nullable=False),
         sa.Column("attributes", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("study_uid", "source", "uid"),
     )
     op.create_index("series_uid", "series", ["uid"], unique=False)
+    op.create_table(
+        "series_request",
+        sa.Column("study_uid", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("series_uid", sa.Text(), nullable=False),
+        sa.Column("item", sa.Integer(), nullable=False),
+        sa.Column("accession_number", sa.Text(), nullable=False),
+        sa.Column("requested_procedure_id", sa.Text(), nullable=False),
+        sa.Column("scheduled_procedure_step_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("study_uid", "source", "series_uid", "item"),
+    )
+    op.create_index("series_request_accession", "series_request", ["accession_number"], unique=False)
+    op.create_index("series_request_procedure", "series_request", ["requested_procedure_id"], unique=False)
+    op.create_index("series_request_step", "series_request", ["scheduled_procedure_step_id"], unique=False)
     op.create_table(
         "study",
         sa.Column("uid", sa.Text(), nullable=False),
@@ -323,11 +418,14 @@ def upgrade() -> None:
         sa.Column("manifest_uid", sa.Text(), nullable=True),
         sa.Column("manifest_entry_id", sa.Text(), nullable=True),
         sa.Column("manifest_version", sa.Integer(), nullable=True),
+        sa.Column("shrunk", sa.Integer(), nullable=False),
+        sa.Column("correction", sa.Integer(), nullable=True),
+        sa.Column("stated_patient_id", sa.Text(), nullable=True),
         sa.Column("attributes", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("uid", "source"),
     )
     op.create_index("study_accession", "study", ["accession_number"], unique=False)
-    op.create_index("study_date", "study", ["study_date", "uid"], unique=False)
+    op.create_index("study_date", "study", ["study_date", "uid", "source"], unique=False)
     op.create_index("study_dicom_patient", "study", ["dicom_patient_id", "study_date"], unique=False)
     op.create_index("study_patient", "study", ["patient_id", "study_date"], unique=False)
     op.create_table(
@@ -364,8 +462,15 @@ def downgrade() -> None:
     op.drop_index("study_date", table_name="study")
     op.drop_index("study_accession", table_name="study")
     op.drop_table("study")
+    op.drop_index("series_request_step", table_name="series_request")
+    op.drop_index("series_request_procedure", table_name="series_request")
+    op.drop_index("series_request_accession", table_name="series_request")
+    op.drop_table("series_request")
     op.drop_index("series_uid", table_name="series")
     op.drop_table("series")
+    op.drop_index("rejection_study", table_name="rejection")
+    op.drop_index("rejection_due", table_name="rejection")
+    op.drop_table("rejection")
     op.drop_index("reference_id_value", table_name="reference_id")
     op.drop_index("reference_id_record", table_name="reference_id")
     op.drop_table("reference_id")
@@ -384,15 +489,23 @@ def downgrade() -> None:
     op.drop_table("outbox")
     op.drop_index("on_demand_study", table_name="on_demand")
     op.drop_table("on_demand")
+    op.drop_index("manifest_study", table_name="manifest")
+    op.drop_table("manifest")
     op.drop_index("instance_sha256", table_name="instance")
     op.drop_index("instance_series", table_name="instance")
     op.drop_table("instance")
     op.drop_index("imaging_study_patient", table_name="imaging_study")
     op.drop_index("imaging_study_manifest", table_name="imaging_study")
     op.drop_table("imaging_study")
+    op.drop_index("hold_study", table_name="hold")
+    op.drop_table("hold")
     op.drop_index("folder_patient", table_name="folder")
     op.drop_index("folder_logical_id", table_name="folder")
     op.drop_table("folder")
+    op.drop_index("finding_study", table_name="finding")
+    op.drop_index("finding_state", table_name="finding")
+    op.drop_index("finding_sha256", table_name="finding")
+    op.drop_table("finding")
     op.drop_index("entry_code_entry", table_name="entry_code")
     op.drop_index("entry_code_code", table_name="entry_code")
     op.drop_table("entry_code")
@@ -411,6 +524,7 @@ def downgrade() -> None:
     op.drop_index("diagnostic_report_patient", table_name="diagnostic_report")
     op.drop_index("diagnostic_report_entry", table_name="diagnostic_report")
     op.drop_table("diagnostic_report")
+    op.drop_table("demographics")
     op.drop_index("audit_recorded", table_name="audit")
     op.drop_index("audit_patient", table_name="audit")
     op.drop_table("audit")

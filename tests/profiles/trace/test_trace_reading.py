@@ -22,7 +22,7 @@ def told(world: World) -> World:
 @pytest.fixture
 def xdsi(told: World, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     monkeypatch.setenv("XDSI_CONFIG", "")
-    cli = commands.command_line(lambda: (), bench="none", curve="none")
+    cli = commands.command_line(lambda: (), {})
 
     def run(*arguments: str) -> Any:
         return CliRunner().invoke(cli, ["trace", "--data", str(told.data), *arguments])

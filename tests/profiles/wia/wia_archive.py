@@ -27,7 +27,7 @@ from repository.imaging.service import ImagingRepository
 from repository.imaging.source import ImagingSource
 from repository.store.files import FileBlobs
 
-AUTHORITY = "1.2.752.129.2.1.3.1"
+AUTHORITY, OTHER_AUTHORITY = "1.2.752.129.2.1.3.1", "1.2.752.129.2.1.3.3"
 PUBLIC_URL = "https://images.example.org"
 CT, DOSE = "CT_small.dcm", "rtdose.dcm"
 FILES = (CT, "MR_small.dcm", "JPEG2000.dcm", "SC_rgb_rle_2frame.dcm", "SC_rgb_jpeg_dcmtk.dcm", DOSE)
@@ -65,7 +65,7 @@ class AnyRegistrar:
     def unknown_patients(self, *_: Any) -> dict[str, Any]:
         return {}
 
-    survivors = unknown_patients
+    survivors = sources_of = unknown_patients
 
     def same_patient(self, *_: Any) -> tuple[str, ...]:
         return ()
@@ -95,7 +95,7 @@ def running_archive(template: Path, folder: Path, **limits: int) -> Iterator[Arc
         shutil.copy(file, folder / file.name.replace(template.name, database_file.name))
     settings = Settings(data=folder, web={"public_url": PUBLIC_URL}, limits=limits)
     database, audit = Database(f"sqlite:///{database_file}"), KeptAudit()
-    source = ImagingSource("1.2.3.9", f"{PUBLIC_URL}/dicomweb", "1.2.3.8", (AUTHORITY,))
+    source = ImagingSource("1.2.3.9", f"{PUBLIC_URL}/dicomweb", "1.2.3.8", (AUTHORITY, OTHER_AUTHORITY))
     nothing: Any = None
     registrar: Any = AnyRegistrar()
     imaging = ImagingRepository(
@@ -117,6 +117,7 @@ def running_archive(template: Path, folder: Path, **limits: int) -> Iterator[Arc
         server.shutdown()
         server.server_close()
         thread.join()
+        imaging.decoder.close()
         database.close()
 
 

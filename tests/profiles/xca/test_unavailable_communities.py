@@ -14,8 +14,8 @@ from wire.soap_world import Answer, World, open_world, packaged, served
 from xca_messages import ELSEWHERE, HOME, NORTH, community, find, query, retrieve, urn
 
 from conformance import messages
+from profiles.document_sharing import spool
 from profiles.faces import mtom
-from profiles.xca import spool
 from registry.metadata.model import Submission
 from registry.metadata.urn import Action, Namespace, ResponseStatus, StoredQueryId
 

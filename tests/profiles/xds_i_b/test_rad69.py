@@ -1,9 +1,13 @@
 """RAD-69: objects by study, series and instance, in a transfer syntax that the consumer reads."""
 
+import tracemalloc
 from base64 import b64decode
+from io import BytesIO
 from typing import Any
 
+import pydicom
 import pytest
+from rejecting import SAFETY, note
 from wire.imaging import CALLER, EXPLICIT, IMPLICIT, J2K, Study, new_uid, retrieval, sop_uid
 from wire.soap_world import IMAGING_SOURCE, Answer, World, packaged, parts_of
 
@@ -73,15 +77,35 @@ def test_an_instance_is_only_found_where_it_is(world: World, held: Held, wrong: 
     assert [(e.code, e.location) for e in answer.errors] == [("XDSDocumentUniqueIdError", uid)]
 
 
-def test_another_transfer_syntax_is_an_error_of_that_instance(world: World, held: Held) -> None:
+def test_another_transfer_syntax_is_made_where_it_can_be(world: World, held: Held) -> None:
+    """JPEG 2000 is decoded for a consumer that does not read it; nothing is ever compressed."""
     first, second, packed = held["uids"]
     asked = {held["study"]: {held["series"]: [(MINE, first), (MINE, second)], held["other"]: [(MINE, packed)]}}
     answer = ask(world, retrieval(asked, IMPLICIT, EXPLICIT))
-    assert answer.outcome == "PartialSuccess"
-    assert [d[1] for d in answer.documents] == [first, second]
-    assert [(e.code, e.location) for e in answer.errors] == [("urn:dicom:wado:0007", packed)]
-    assert J2K in answer.text
+    assert (answer.outcome, [d[1] for d in answer.documents]) == ("Success", [first, second, packed])
+    decoded = pydicom.dcmread(BytesIO(contents(answer)[2]))
+    stored = pydicom.dcmread(BytesIO(held["objects"][packed]))
+    assert decoded.file_meta.TransferSyntaxUID == EXPLICIT
+    assert (decoded.pixel_array == stored.pixel_array).all()
+
+
+def test_a_transfer_syntax_that_cannot_be_made_is_an_error_of_that_instance(world: World, held: Held) -> None:
+    first, second, packed = held["uids"]
+    asked = {held["study"]: {held["series"]: [(MINE, first), (MINE, second)], held["other"]: [(MINE, packed)]}}
+    answer = ask(world, retrieval(asked, J2K))
+    assert (answer.outcome, [d[1] for d in answer.documents]) == ("PartialSuccess", [packed])
+    assert [(e.code, e.location) for e in answer.errors] == [("urn:dicom:wado:0007", uid) for uid in (first, second)]
+    assert EXPLICIT in answer.text
     assert ask(world, retrieval(asked, "1.2.840.10008.1.2.4.70")).outcome == "Failure"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"), [("study", "no study 1.2.3"), ("series", "no series 1.2.3"), ("instance", "holds no instance")]
+)
+def test_an_error_says_where_the_instance_is_not(world: World, held: Held, wrong: str, said: str) -> None:
+    uid = "1.2.3.4" if wrong == "instance" else held["uids"][0]
+    study, series = "1.2.3" if wrong == "study" else held["study"], "1.2.3" if wrong == "series" else held["series"]
+    assert said in ask(world, retrieval({study: {series: [(MINE, uid)]}}, EXPLICIT)).text
 
 
 def test_several_sources_in_one_request(world: World, held: Held) -> None:
@@ -176,3 +200,31 @@ def test_a_damaged_object_does_not_break_the_answer(world: World) -> None:
     assert answer.outcome == "PartialSuccess"
     assert [d[1] for d in answer.documents] == [sop_uid(good)]
     assert [(e.code, e.location) for e in answer.errors] == [("XDSRepositoryError", sop_uid(bad))]
+
+
+def test_a_long_answer_is_never_held_whole(world: World) -> None:
+    """The same large object many times over: 240 MB go out, in a small part of that."""
+    study = Study()
+    large = study.object(Rows=1024, Columns=1024, PixelData=bytes(2 * 2**20))
+    world.house.imaging.store([[large]], CALLER)
+    body = messages.envelope(RETRIEVE, retrieval({study.uid: {study.series: [(MINE, sop_uid(large))] * 120}}, EXPLICIT))
+    headers, content = packaged(body)
+    tracemalloc.start()
+    with world.client.post("/xds/imaging", data=content, headers=headers, buffered=False) as response:
+        size = sum(len(block) for block in response.response)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert size > 120 * len(large)
+    assert peak < 20 * 2**20
+
+
+def test_a_rejected_instance_is_a_missing_document(world: World) -> None:
+    """RAD TF-2, 4.66: it is told so, and the rest of its series goes out."""
+    study = Study()
+    kept, bad = study.object(InstanceNumber=1), study.object(InstanceNumber=2)
+    rejected = note(study, SAFETY, bad)
+    assert [o.finding for o in world.house.imaging.store([[kept], [bad], [rejected]], CALLER)] == [None] * 3
+    asked = {study.uid: {study.series: [(MINE, sop_uid(kept)), (MINE, sop_uid(bad))]}}
+    answer = ask(world, retrieval(asked, EXPLICIT))
+    assert (answer.outcome, contents(answer)) == ("PartialSuccess", [kept])
+    assert [(e.code, e.location) for e in answer.errors] == [("XDSMissingDocument", sop_uid(bad))]

@@ -88,6 +88,7 @@ class NotingRegistrar:
     touched: list = field(default_factory=list)
     submissions: list = field(default_factory=list)
     known: list = field(default_factory=list)
+    withdrawn: list = field(default_factory=list)
     refusal: Exception | None = None
 
     def check(self, submission, caller):
@@ -104,6 +105,9 @@ class NotingRegistrar:
     def know_patient(self, unit, patient, caller):
         self.patients.append(patient)
 
+    def patient(self, reader, patient_id):
+        return next((one for one in reversed(self.patients) if one.patient_id == patient_id), None)
+
     def unknown_patients(self, reader, patient_ids):
         return {}
 
@@ -117,8 +121,18 @@ class NotingRegistrar:
         entries = (entry for one in reversed(self.submissions) for entry in one.entries)
         return next((entry.id for entry in entries if entry.unique_id == unique_id), None)
 
+    def withdraw(self, unit, entries, caller, *, remove=False):
+        self.withdrawn += entries
+        return ()
+
+    def know_manifest(self, unit, note, caller):
+        return True
+
     def know_study(self, unit, study, caller, *, manifest_id=None):
         self.known.append((study, manifest_id))
+
+    def sources_of(self, unit, study_uid):
+        return {study.source: study.patient_id for study, _ in [*self.known, *self.touched] if study.uid == study_uid}
 
     def touch_study(self, unit, study, modalities, caller):
         self.touched.append((study, modalities))

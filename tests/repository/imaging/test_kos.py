@@ -235,6 +235,7 @@ def test_an_image_library_describes_series_and_instances(trial, beside):
             started="20260531233000",
             retrieve_location_uid="1.2.9",
             instances=(Instance(CT, "1.1", 3, 10), Instance(CT, "1.2", 4, 10)),
+            region=Code("38266002", DCM, "Entire body"),
         ),
     )
 

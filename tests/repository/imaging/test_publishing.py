@@ -5,21 +5,22 @@ import json
 from dataclasses import replace
 
 import pytest
-from holding import CALLER, CODES, PATIENT, PNR, SOURCE, STUDY, Holding, ct, dataset, part10
+from holding import CALLER, CODES, HERE, PATIENT, PNR, SOURCE, STUDY, Holding, ct, dataset, part10
 from pydicom.dataset import Dataset
-from pydicom.uid import KeyObjectSelectionDocumentStorage
-from sqlalchemy import select
+from pydicom.uid import CTImageStorage, KeyObjectSelectionDocumentStorage
+from sqlalchemy import select, update
 
 from database.statement import Statement
 from database.tables import OUTBOX
 from registry.metadata.datatypes import is_oid
 from registry.metadata.errors import ErrorCode, Rejected
-from registry.metadata.model import PatientDetails, Series, StudyDescription
+from registry.metadata.model import Code, PatientDetails, Series, StudyDescription
 from registry.metadata.urn import AssociationType
+from repository.imaging.codes import ManifestStyle
 from repository.imaging.kos_reader import read_manifest
 from repository.imaging.manifest_metadata import manifest_submission
 from repository.imaging.publishing import Publisher, derived_uid, new_uid
-from repository.store.tables import DOCUMENT
+from repository.store.tables import DOCUMENT, INSTANCE
 from repository.store.tables import STUDY as STUDY_TABLE
 
 NOW = {"document_uid": "1.2.1", "submission_uid": "1.2.2", "created": "20240701063500", "submitted": "20240701064000"}
@@ -164,11 +165,15 @@ def test_publishing_again_changes_nothing_until_something_comes(held):
 
 
 def note(title, meaning, number):
-    """A key object document of the study."""
-    concept = Dataset()
+    """A key object document of the study, about an instance that is not here."""
+    concept, reference, series, evidence = Dataset(), Dataset(), Dataset(), Dataset()
     concept.CodeValue, concept.CodingSchemeDesignator, concept.CodeMeaning = title, "DCM", meaning
+    reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = CTImageStorage, f"{STUDY}.8.1"
+    series.SeriesInstanceUID, series.ReferencedSOPSequence = f"{STUDY}.8", [reference]
+    evidence.StudyInstanceUID, evidence.ReferencedSeriesSequence = STUDY, [series]
     data = dataset(series="9", number=number, Modality="KO", PixelData=None)
     data.SOPClassUID, data.ConceptNameCodeSequence = KeyObjectSelectionDocumentStorage, [concept]
+    data.CurrentRequestedProcedureEvidenceSequence = [evidence]
     return part10(data)
 
 
@@ -306,3 +311,85 @@ def test_the_outbox_names_the_study_and_nothing_of_the_patient(held):
     held.kept(ct())
     ((payload,),) = rows(held, OUTBOX.c.payload)
     assert json.loads(payload) == {"study_uid": STUDY, "source": SOURCE}
+
+
+# --- what is left, and what it says ---
+
+
+def test_a_study_of_which_nothing_is_left_is_withdrawn(held):
+    held.kept(ct())
+    first = held.imaging.publish(STUDY, CALLER)
+
+    def work(unit):
+        unit.execute(Statement(update(INSTANCE).values(hidden=1)))
+        unit.execute(Statement(update(STUDY_TABLE).values(version=STUDY_TABLE.c.version + 1)))
+
+    held.database.transact(work)
+    assert held.imaging.publish(STUDY, CALLER) == replace(first, withdrawn=True)
+    assert held.registrar.withdrawn == [first.entry_id]
+    assert len(held.registrar.submissions) == 1
+
+
+def test_a_manifest_with_description_names_the_title_of_key_images(database_url, tmp_path):
+    house = Holding(database_url, tmp_path, replace(HERE, style=ManifestStyle.MADO, display_uri="http://v/{study}"))
+    house.kept(ct(), note("113000", "Of Interest", 1))
+    done = house.imaging.publish(STUDY, CALLER)
+    sha256 = dict(rows(house, DOCUMENT.c.unique_id, DOCUMENT.c.sha256))[done.document_unique_id]
+    with house.blobs.open(sha256) as file:
+        data = file.read()
+    found = read_manifest(io.BytesIO(data), len(data))
+    assert (found.title.code, found.display_uri) == ("131560", f"http://v/{STUDY}")
+    titles = [instance.title for series in found.studies[0].series for instance in series.instances]
+    assert titles == [None, Code("113000", "1.2.840.10008.2.16.4", "Of Interest")]
+    assert found.findings == ()
+    house.database.close()
+
+
+def test_accessions_of_the_study_and_of_its_requests_are_all_in_entry_and_manifest(held):
+    request = Dataset()
+    request.AccessionNumber = "A2"
+    held.kept(ct(), ct(number=2, RequestAttributesSequence=[request]))
+    done = held.imaging.publish(STUDY, CALLER)
+    (entry,) = held.registrar.submissions[0].entries
+    assert [id_.partition("^")[0] for id_ in entry.reference_ids if "accession" in id_] == ["A1", "A2"]
+    sha256 = dict(rows(held, DOCUMENT.c.unique_id, DOCUMENT.c.sha256))[done.document_unique_id]
+    with held.blobs.open(sha256) as file:
+        data = file.read()
+    (study,) = read_manifest(io.BytesIO(data), len(data)).studies
+    assert [value for value, _ in study.accessions] == ["A1", "A2"]
+
+
+def region(code, meaning):
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code, "SCT", meaning
+    return [item]
+
+
+def test_a_coded_anatomic_region_wins_over_body_part_examined(held):
+    held.kept(ct(AnatomicRegionSequence=region("39607008", "Lung structure")))
+    held.imaging.publish(STUDY, CALLER)
+    (entry,) = held.registrar.submissions[0].entries
+    assert [(code.code, code.display) for code in entry.event_codes] == [
+        ("CT", "Computed Tomography"),
+        ("39607008", "Lung structure"),
+    ]
+
+
+PROCEDURE = Code("24627-2", "2.16.840.1.113883.6.1", "CT of chest")
+MAPPED = Code("CTTHX", "1.2.3", "CT thorax")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, CODES.type_code),
+        ({"type_from_procedure": True}, PROCEDURE),
+        ({"procedures": {PROCEDURE.key: MAPPED}}, MAPPED),
+        ({"procedures": {"other^^1.2": MAPPED}}, CODES.type_code),
+        ({"procedures": {PROCEDURE.key: MAPPED}, "type_from_procedure": True}, MAPPED),
+    ],
+)
+def test_the_type_code_is_the_domain_s_or_the_procedure_s(changes, expected):
+    study = replace(STUDY_VALUE, procedure_codes=(PROCEDURE,))
+    (entry,) = manifest_submission(study, replace(CODES, **changes), **NOW).entries
+    assert entry.type_code == expected

@@ -1,4 +1,4 @@
-"""What another community's gateway says went wrong, and what is wrong with what it says, as findings of ours."""
+"""What another system, as a rule a community's gateway, says went wrong, and what is wrong with what it says."""
 
 from collections.abc import Iterable
 
@@ -12,13 +12,16 @@ ERROR_LIST, ERROR, RESPONSE = RS + "RegistryErrorList", RS + "RegistryError", RS
 CODES = {code.wire: code for code in ErrorCode if code not in soap_codes.OF_THIS_SERVER}
 # Some products write the bare word; they have no other with this ending.
 STATUS_OF = {status.rpartition(":")[2]: status for status in ResponseStatus}
-TOLD = "told by its gateway"
+TOLD = "told by the system that was asked"
 MOST_TOLD = 1000  # characters of one error's text
 MOST_NAMED = 10  # elements that one finding names
 
 
-def errors_of(response: xml.Element, home: str, unknown: ErrorCode) -> list[Finding]:
-    """The errors in a registry's response, located in `home`; a code that the book does not have becomes `unknown`."""
+def errors_of(response: xml.Element, home: str | None, unknown: ErrorCode) -> list[Finding]:
+    """The errors in a response; a code that the book does not have becomes `unknown`.
+
+    They are located in the community `home`; None leaves each where its sender locates it.
+    """
     findings = []
     for listed in response.iterchildren(ERROR_LIST):
         for error in listed.iterchildren(ERROR):
@@ -28,7 +31,8 @@ def errors_of(response: xml.Element, home: str, unknown: ErrorCode) -> list[Find
             if code is None:
                 code, text = unknown, f"{name[:MOST_TOLD]}: {text}"
             is_warning = error.get("severity", "").strip().endswith(":Warning")
-            findings.append(Finding(code, home, text, TOLD, warning=is_warning))
+            where = (error.get("location") or "").strip()[:MOST_TOLD] if home is None else home
+            findings.append(Finding(code, where, text, TOLD, warning=is_warning))
     return findings
 
 

@@ -1,0 +1,1 @@
+"""DICOM associations: the transactions of Scheduled Workflow's Image Manager/Archive, a file each."""

@@ -1,0 +1,1 @@
+"""Findings for people: the commands `xdsi findings` and `xdsi correct`, and the page `/findings`."""

@@ -1,0 +1,1 @@
+"""Invoke Image Display (RAD TF-1, 35)."""

@@ -1,0 +1,1 @@
+"""Cross-Community Access for Imaging (RAD TF-1, 29)."""
