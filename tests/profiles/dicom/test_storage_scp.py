@@ -1,14 +1,11 @@
 """C-STORE and C-ECHO on a running server, by dcmtk and pynetdicom, on both engines."""
 
-import os
-import shutil
 import subprocess
-import sys
 from io import BytesIO
 from pathlib import Path
 
 import pydicom
-import pytest
+from dcmtk import ELSEWHERE, needed
 from dimse_archive import Archive, ct, data_set_of, meta_of, new_uid
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 from pynetdicom import build_context
@@ -22,9 +19,6 @@ from registry.access import Caller
 
 FIRST, SECOND = "1.2.752.129.2.1.3.1", "1.2.752.129.2.1.3.3"
 OF_NO_PATIENT = ("1.2.840.10008.1.3.10", "1.2.840.10008.5.1.4.39", "1.2.840.10008.5.1.4.38")
-# pynetdicom installs programs of the same names beside Python.
-PATH = os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if Path(p) != Path(sys.executable).parent)
-needs_dcmtk = pytest.mark.skipif(shutil.which("storescu", path=PATH) is None, reason="dcmtk is not installed")
 
 
 def test_real_objects_of_many_syntaxes_come_back_byte_for_byte(archive: Archive) -> None:
@@ -68,13 +62,13 @@ def syntax_of(file: bytes) -> str:
     return str(meta_of(file).TransferSyntaxUID)
 
 
-@needs_dcmtk
+@needed
 def test_dcmtk_verifies_and_stores(archive: Archive, tmp_path: Path) -> None:
     (tmp_path / "a.dcm").write_bytes(ct(new_uid()))
     for command in (["echoscu"], ["storescu"]):
         where = ["-aet", "MODALITY", "-aec", "OPENXDSI", "127.0.0.1", str(archive.port)]
         files = [str(tmp_path / "a.dcm")] if command[0] == "storescu" else []
-        done = subprocess.run([*command, *where, *files], capture_output=True, text=True, env={"PATH": PATH})
+        done = subprocess.run([*command, *where, *files], capture_output=True, text=True, env={"PATH": ELSEWHERE})
         assert done.returncode == 0, done.stdout + done.stderr
 
 

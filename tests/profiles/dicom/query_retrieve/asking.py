@@ -1,17 +1,13 @@
 """What tests of query and retrieve ask with: real objects, programs of other hands, identifiers."""
 
-import os
-import shutil
 import socket
 import subprocess
-import sys
 from contextlib import closing
 from io import BytesIO
-from pathlib import Path
 from types import SimpleNamespace
 
 import pydicom
-import pytest
+from dcmtk import program as dcmtk_program
 from pydicom import Dataset
 from pydicom.data import get_testdata_file
 
@@ -23,11 +19,6 @@ SOURCES = {  # the instances of the study MIXED: a plain one, and compressed one
     f"{MIXED}.1.3": "SC_rgb_jpeg_dcmtk.dcm",
     f"{MIXED}.1.4": "MR_small.dcm",
 }
-# pynetdicom installs programs of the same names beside Python.
-ELSEWHERE = os.pathsep.join(
-    each for each in os.environ["PATH"].split(os.pathsep) if Path(each) != Path(sys.executable).parent
-)
-needs_dcmtk = pytest.mark.skipif(shutil.which("movescu", path=ELSEWHERE) is None, reason="dcmtk is not installed")
 
 
 def file(name: str, study: str, uid: str, **attributes: object) -> bytes:
@@ -55,13 +46,9 @@ def data_set_of(file: bytes) -> bytes:
     return file[144 + length :]
 
 
-def found(program: str) -> str:
-    return shutil.which(program, path=ELSEWHERE) or program
-
-
 def dcmtk(program: str, archive: SimpleNamespace, *arguments: str, title: str = "WORKSTATION") -> str:
     done = subprocess.run(
-        [found(program), "-v", "-aet", title, "-aec", "OPENXDSI", *arguments, "127.0.0.1", str(archive.port)],
+        [dcmtk_program(program), "-v", "-aet", title, "-aec", "OPENXDSI", *arguments, "127.0.0.1", str(archive.port)],
         capture_output=True,
         text=True,
         errors="replace",

@@ -6,7 +6,8 @@ from contextlib import closing
 
 import pydicom
 import pytest
-from asking import MIXED, NAMED, OTHER, SECOND, SOURCES, data_set_of, dcmtk, found, identifier, needs_dcmtk
+from asking import MIXED, NAMED, OTHER, SECOND, SOURCES, data_set_of, dcmtk, identifier
+from dcmtk import needed, program
 from pydicom import Dataset
 from pydicom.uid import ImplicitVRLittleEndian
 from pynetdicom.sop_class import (
@@ -22,7 +23,7 @@ from region import eventually
 # --- C-FIND ---
 
 
-@needs_dcmtk
+@needed
 @pytest.mark.parametrize(
     ("model", "keys", "tag", "expected"),
     [
@@ -49,7 +50,7 @@ def test_dcmtk_finds(archive, tmp_path, model, keys, tag, expected):
     assert "Success" in said
 
 
-@needs_dcmtk
+@needed
 @pytest.mark.parametrize(
     ("keys", "title", "words"),
     [
@@ -102,11 +103,11 @@ def test_why_a_question_is_refused_is_said(associate):
 # --- C-MOVE ---
 
 
-@needs_dcmtk
+@needed
 def test_dcmtk_moves_to_dcmtk_byte_for_byte(archive, tmp_path):
     """Every object in the transfer syntax that it is held in: the provider takes all."""
     receiver = subprocess.Popen(
-        [found("storescp"), "-aet", "DCMTK", "+xa", "+B", "-od", str(tmp_path), str(archive.received)],
+        [program("storescp"), "-aet", "DCMTK", "+xa", "+B", "-od", str(tmp_path), str(archive.received)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -128,7 +129,7 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-@needs_dcmtk
+@needed
 @pytest.mark.parametrize("destination", ["NOBODY", "WORKSTATION"])
 def test_dcmtk_cannot_move_to_a_destination_that_is_not_configured(archive, destination):
     keys = ("-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID={MIXED}")
@@ -196,7 +197,7 @@ def test_who_receives_is_on_record_with_who_asked(archive, associate, monkeypatc
 # --- C-GET ---
 
 
-@needs_dcmtk
+@needed
 def test_dcmtk_gets_on_its_own_association(archive, tmp_path):
     keys = ("-k", "QueryRetrieveLevel=IMAGE", "-k", f"StudyInstanceUID={MIXED}", "-k", f"SeriesInstanceUID={MIXED}.1")
     keys += ("-k", f"SOPInstanceUID={MIXED}.1.1\\{MIXED}.1.4")
