@@ -5,7 +5,6 @@ the peer may associate, and refuses here what is refused. A connection that says
 time is over; when too many wait, the oldest goes first, so that they cannot keep anybody out.
 """
 
-import contextlib
 import selectors
 import socket
 import ssl
@@ -73,6 +72,7 @@ class _Waiting:
     address: str
     until: float
     shaken: bool
+    rejected: bool = False
     data: bytearray = field(default_factory=bytearray)
 
 
@@ -152,6 +152,10 @@ class Gate:
             self._decide(one)
 
     def _is_whole(self, one: _Waiting) -> bool:
+        if one.rejected:
+            if one.connection.recv(HEADER):
+                raise ValueError("a rejected peer goes on")
+            raise ValueError("a rejected peer left")
         if not one.shaken:
             one.connection.do_handshake()  # type: ignore[attr-defined]
             one.shaken = True
@@ -181,9 +185,24 @@ class Gate:
                     self._active[one.address] += 1
         if isinstance(judged, Rejection):
             log.warning("association rejected", calling=calling, called=called, address=one.address, why=tuple(judged))
-            _send_last(one.connection, judged.pdu())
+            self._reject(one, judged)
             return
         self._admit(Arrival(judged, one.connection, bytes(one.data), self._leaving(one.address)))
+
+    def _reject(self, one: _Waiting, rejection: Rejection) -> None:
+        """Say so, and leave it to the peer to close, for a while (PS3.8 9.2.3, AE-8 and Sta13).
+
+        One that finds the connection closed together with the rejection may take it for an abort.
+        """
+        try:
+            # Ten bytes fit any send buffer.
+            one.connection.send(rejection.pdu())
+        except OSError:
+            one.connection.close()
+            return
+        one.rejected, one.until = True, time.monotonic() + self._limits.request_seconds
+        self._waiting[one.connection] = one
+        self._selector.register(one.connection, selectors.EVENT_READ)
 
     def _leaving(self, address: str) -> Callable[[], None]:
         def end() -> None:
@@ -214,13 +233,6 @@ class Gate:
     def _forget(self, one: _Waiting) -> None:
         self._waiting.pop(one.connection, None)
         self._selector.unregister(one.connection)
-
-
-def _send_last(connection: socket.socket, pdu: bytes) -> None:
-    """The last ten bytes that a peer gets; they fit any send buffer."""
-    with contextlib.suppress(OSError), contextlib.closing(connection):
-        connection.send(pdu)
-        connection.shutdown(socket.SHUT_WR)
 
 
 def _common_name(connection: Any) -> str:
