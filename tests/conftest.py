@@ -13,6 +13,19 @@ import s3_server as s3
 from conformance.bench import postgres
 
 
+@pytest.fixture(autouse=True)
+def settings_of_one_test() -> Iterator[None]:
+    """What a command run in this process leaves in the environment must not be the next test's settings."""
+    before = {name: value for name, value in os.environ.items() if name.startswith("XDSI_")}
+    yield
+    for name in [name for name in os.environ if name.startswith("XDSI_")]:
+        if name not in before:
+            del os.environ[name]
+    os.environ.update(before)
+    # What fixtures of a whole module ran was there before.
+    os.environ.pop("XDSI_CONFIG", None)
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """URL of a PostgreSQL server on which databases may be made: the one named, or one of our own."""
