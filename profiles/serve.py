@@ -18,7 +18,7 @@ from gunicorn.app.base import BaseApplication
 from sqlalchemy.exc import OperationalError
 
 from database.migrate import NewerSchema, upgrade
-from profiles import announce, demo, dimse, dimse_access, logs, memory, mllp, supervisor, worker
+from profiles import announce, dimse, dimse_access, logs, memory, mllp, supervisor, worker
 from profiles.addresses import Address, Refused, at_home, listen
 from profiles.app import create_app
 from profiles.settings import Settings
@@ -208,6 +208,9 @@ def _prepare(settings: Settings, with_demo: bool) -> None:
     except OperationalError as error:
         raise SystemExit(f"The database cannot be used: {error.orig}") from error
     if with_demo:
+        # What draws reports and pictures takes a third of a second to import.
+        from profiles import demo
+
         demo.load(settings)
 
 
