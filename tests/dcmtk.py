@@ -2,15 +2,18 @@
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
-# pynetdicom installs programs of the same names beside Python, which behave otherwise.
-ELSEWHERE = os.pathsep.join(
-    each for each in os.environ["PATH"].split(os.pathsep) if Path(each) != Path(sys.executable).parent
-)
+
+def _is_dcmtks(folder: str) -> bool:
+    # pynetdicom installs programs of the same names beside each Python; they are scripts, and behave otherwise.
+    program = Path(folder) / "storescu"
+    return not program.exists() or program.read_bytes()[:2] != b"#!"
+
+
+ELSEWHERE = os.pathsep.join(filter(_is_dcmtks, os.get_exec_path()))
 needed = pytest.mark.skipif(shutil.which("movescu", path=ELSEWHERE) is None, reason="dcmtk is not installed")
 
 
