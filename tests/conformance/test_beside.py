@@ -1,5 +1,7 @@
 """`xdsi beside`: its table, and what it says where it cannot measure. A measurement needs Orthanc and time of its own."""
 
+from io import StringIO
+
 from click.testing import CliRunner
 from rich.console import Console
 
@@ -8,7 +10,7 @@ from conformance.bench.beside import CSTORE, WADO, Rate, table
 
 
 def printed(*rates: Rate) -> str:
-    console = Console(width=140, record=True, file=open("/dev/null", "w"))
+    console = Console(width=140, record=True, file=StringIO())
     console.print(table(rates))
     return console.export_text()
 
