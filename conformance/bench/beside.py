@@ -5,7 +5,6 @@ looked at. A ratio above 1 means that ours is the faster.
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from statistics import median
 
@@ -23,7 +21,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from conformance.bench import client, data, machine, transfer
+from conformance.bench import client, data, dcmtk, machine, transfer
 from conformance.bench.client import Question, Wrong
 from conformance.bench.documents import MEGABYTE
 from conformance.bench.images import BOUNDARY, DICOM, OBJECTS, STORED
@@ -75,18 +73,6 @@ WADO = Line("WADO", "a study out as it is stored, WADO-RS", "MB/s", 1.0)
 LINES = (CSTORE, STOW, QIDO, META, WADO)
 
 
-def _is_dcmtks(folder: str) -> bool:
-    # pynetdicom installs programs of the same names beside each Python; they are scripts, and behave otherwise.
-    program = Path(folder) / STORE_SCU
-    return not program.exists() or program.read_bytes()[:2] != b"#!"
-
-
-@cache
-def _dcmtk(name: str) -> str | None:
-    """The path of one of dcmtk's programs."""
-    return shutil.which(name, path=os.pathsep.join(filter(_is_dcmtks, os.get_exec_path())))
-
-
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--quick", is_flag=True, help="Small sizes and no repeats: whether it runs, not how fast.")
 @click.option(
@@ -99,7 +85,7 @@ def _dcmtk(name: str) -> str | None:
 def beside(quick: bool, inside: Path, file: Path | None) -> None:
     """Measure the imaging side beside Orthanc, on this machine and the same data."""
     sizes = Sizes(30, 1, 0.5) if quick else Sizes()
-    if not all(map(_dcmtk, (ECHO_SCU, STORE_SCU))):
+    if not all(map(dcmtk.program, (ECHO_SCU, STORE_SCU))):
         click.echo("dcmtk is not installed (Debian: dcmtk)", err=True)
         raise SystemExit(WRONG_USE)
     rates: list[Rate] = []
@@ -183,7 +169,7 @@ class Measuring:
 
     def _run(self, command: Sequence[str], *files: str) -> None:
         to = ["-aec", self._peer.ae_title, "127.0.0.1", str(self._peer.dicom)]
-        program = _dcmtk(command[0]) or command[0]
+        program = dcmtk.program(command[0]) or command[0]
         done = subprocess.run([program, *command[1:], *to, *files], capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:
             raise Wrong(f"{self._peer.name}: {done.stdout[-1000:]}{done.stderr[-1000:]}")

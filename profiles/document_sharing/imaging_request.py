@@ -6,8 +6,8 @@ RAD TF-2, 4.69.4.1 and 4.75.4.1; the answer is ITI-43's (`document_sharing.retri
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from profiles.faces import xml
-from registry.metadata.errors import ErrorCode, Finding
+from profiles.faces import soap, xml
+from registry.metadata.errors import ErrorCode, Finding, Rejected
 from registry.metadata.urn import Namespace
 
 XDS_I_B, XDS_B = "{" + Namespace.XDS_I_B + "}", "{" + Namespace.XDS_B + "}"
@@ -113,3 +113,15 @@ def _instance(study_uid: str, series_uid: str, document: xml.Element, findings: 
 
 def _wrong(where: str, text: str) -> Finding:
     return Finding(ErrorCode.XDSRepositoryError, where, text, SOURCE)
+
+
+def decode(request: soap.Request[object]) -> ImagingRequest:
+    """The instances that a RetrieveImagingDocumentSetRequest asks for.
+
+    Raises:
+        Rejected: XDSRepositoryError, with everything that is missing.
+    """
+    asked, findings = requested(request.body)
+    if findings:
+        raise Rejected(findings)
+    return asked

@@ -18,31 +18,18 @@ from profiles.document_sharing.fetching import Fetched
 from profiles.document_sharing.imaging_request import ImagingRequest, InstanceRequest
 from profiles.document_sharing.retrieve import Document
 from profiles.document_sharing.told import unavailable
-from profiles.faces import soap
 from profiles.faces.soap_client import NoAnswer, Peer
 from profiles.house import House
 from profiles.xca_i.homes import in_this_community, located, misaddressed
 from registry.access import Caller
 from registry.audit import READ, AuditRecord
-from registry.metadata.errors import Finding, Rejected
+from registry.metadata.errors import Finding
 from registry.metadata.urn import Action
 
 log = structlog.get_logger(__name__)
 SOURCE = "RAD TF-2, 4.75.4.1.3"
 Requests = Mapping[str, Sequence[InstanceRequest]]
 """Requests by the homeCommunityId that they name, "" for none."""
-
-
-def decode(request: soap.Request[object]) -> ImagingRequest:
-    """The instances that a RetrieveImagingDocumentSetRequest asks for.
-
-    Raises:
-        Rejected: XDSRepositoryError, with everything that is missing.
-    """
-    asked, findings = imaging_request.requested(request.body)
-    if findings:
-        raise Rejected(findings)
-    return asked
 
 
 def handle(asked: ImagingRequest, house: House, caller: Caller) -> list[Document | Finding]:
@@ -114,7 +101,7 @@ TRANSACTION = Transaction(
         response=retrieve.RESPONSE,
         mtom=True,
     ),
-    decode=decode,
+    decode=imaging_request.decode,
     handle=handle,
     encode=retrieve.answer,
     refuse=retrieve.refuse,

@@ -4,23 +4,10 @@ from profiles.catalog import Soap, Transaction
 from profiles.document_sharing import imaging_request, retrieve
 from profiles.document_sharing.imaging_request import ImagingRequest
 from profiles.document_sharing.imaging_sources import of_this_community
-from profiles.faces import soap
 from profiles.house import House
 from registry.access import Caller
-from registry.metadata.errors import Finding, Rejected
+from registry.metadata.errors import Finding
 from registry.metadata.urn import Action
-
-
-def decode(request: soap.Request[object]) -> ImagingRequest:
-    """The instances that a RetrieveImagingDocumentSetRequest asks for.
-
-    Raises:
-        Rejected: XDSRepositoryError, with everything that is missing.
-    """
-    asked, findings = imaging_request.requested(request.body)
-    if findings:
-        raise Rejected(findings)
-    return asked
 
 
 def handle(asked: ImagingRequest, house: House, caller: Caller) -> list[retrieve.Document | Finding]:
@@ -40,7 +27,7 @@ TRANSACTION = Transaction(
         response=retrieve.RESPONSE,
         mtom=True,
     ),
-    decode=decode,
+    decode=imaging_request.decode,
     handle=handle,
     encode=retrieve.answer,
     refuse=retrieve.refuse,

@@ -69,7 +69,7 @@ def chosen(held: HeldInstance, accepted: Sequence[str] | None) -> str:
     for syntax in possible:
         if syntax in accepted:
             return syntax
-    text = f"The object can be given in these transfer syntaxes: {', '.join((stored, *possible))}"
+    text = f"The object can be given in these transfer syntaxes: {', '.join(dict.fromkeys((stored, *possible)))}"
     raise Rejected.because(ErrorCode.WadoTransferSyntax, held.uid, text, _SOURCE)
 
 
@@ -83,8 +83,7 @@ def as_stored(file: BinaryIO) -> Iterator[bytes]:
     with file:
         preamble = file.read(PREAMBLE)
         yield preamble if preamble.startswith(_TIFF) else bytes(len(preamble))
-        while block := file.read(BLOCK):
-            yield block
+        yield from blocks(file)
 
 
 def blocks(file: IO[bytes]) -> Iterator[bytes]:

@@ -29,7 +29,7 @@ def test_alone_there_is_no_ratio():
 
 
 def test_without_dcmtk_it_says_so(monkeypatch):
-    monkeypatch.setattr(beside, "_dcmtk", lambda name: None)
+    monkeypatch.setattr(beside.dcmtk, "program", lambda name: None)
     done = CliRunner().invoke(beside.beside, ["--quick"])
     assert done.exit_code == 2
     assert "dcmtk" in done.output

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 from uuid import uuid4
 
@@ -97,12 +98,10 @@ class Archive:
 
 
 def sent(assoc: Association, file: bytes) -> Dataset:
-    path = Path(f"/dev/shm/{uuid4().hex}.dcm") if Path("/dev/shm").is_dir() else Path(f"/tmp/{uuid4().hex}.dcm")
-    path.write_bytes(file)
-    try:
-        return assoc.send_c_store(path)
-    finally:
-        path.unlink()
+    with NamedTemporaryFile(suffix=".dcm") as held:
+        held.write(file)
+        held.flush()
+        return assoc.send_c_store(Path(held.name))
 
 
 def meta_of(file: bytes) -> Dataset:
